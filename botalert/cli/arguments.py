@@ -1,0 +1,238 @@
+"""
+The command line: what may be typed, and its help.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from botalert import __version__
+from botalert.errors import UsageError
+from botalert.times import WHEN_HELP
+
+SYSTEM_CONFIG = "/etc/botalert.conf"
+
+_STATUSES = """\
+exit status:
+  0   done, also when something was detected
+  64  the command line cannot be understood
+  65  the input cannot be used (a damaged archive)
+  66  there is no such log
+  69  a program that is needed is missing
+  73  a file cannot be made
+  74  reading or writing failed
+  75  try again later: another run is on, or alerts are still pending
+  77  no permission
+  78  the configuration has faults
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are our errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See: {self.prog} --help")
+
+
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """
+    Read the command line.
+
+    Raises:
+        UsageError: It cannot be understood.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        if not arguments:
+            raise UsageError(f"no command.\n{parser.format_usage().strip()}\nSee: botalert --help")
+        # 0.5a had no commands: -l names the log, -s mails what is found.
+        logs = [options.logfile] if options.logfile else []
+        if not options.sendmail:
+            return parser.parse_args(["scan", "--", *logs], options)
+        options.command, options.logs = "run", logs
+    elif options.sendmail or options.logfile:
+        raise UsageError("-l and -s are for use without a command, as in 0.5a. Remove them.")
+    elif options.command == "run":
+        options.logs = []
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="botalert",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            "Reads a firewall's log for machines that do what infected machines do, and\n"
+            "mails once about each."
+        ),
+        epilog=(
+            f"{_STATUSES}\nbotalert COMMAND --help tells more of each command; "
+            "botalert(8) and\nbotalert.conf(5) tell all."
+        ),
+    )
+    parser.add_argument("--version", action="version", version=f"botalert {__version__}")
+    _common(parser, top=True)
+    old = parser.add_argument_group("without a command, as in 0.5a")
+    old.add_argument(
+        "-l", "--logfile", metavar="LOG", help="print what is found in LOG, or the configured log"
+    )
+    old.add_argument(
+        "-s", "--sendmail", action="store_true", help="do what run does, on LOG if it is given"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, (summary, description, add) in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _common(command, top=False)
+        add(command)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """Add what may stand before the command and behind it."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        default=default(None),
+        help=f"the configuration (default: {SYSTEM_CONFIG})",
+    )
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=default(False),
+        help="tell on standard error what is done",
+    )
+    loudness.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=default(False),
+        help="tell no faults; the exit status does",
+    )
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "logs",
+        metavar="LOG",
+        nargs="*",
+        help=(
+            "plain or packed with gzip, xz or bzip2; - is standard input; "
+            "if none is given, the configured logs"
+        ),
+    )
+
+
+def _format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="how to print what is found (default: table)",
+    )
+
+
+def _no_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take nothing but the common options."""
+
+
+def _scan_arguments(parser: argparse.ArgumentParser) -> None:
+    _logs(parser)
+    _format(parser)
+    parser.add_argument(
+        "--signal", metavar="NAME", help="look for this signal only, be it in log: or not"
+    )
+    parser.add_argument("--source", metavar="ADDRESS", help="look for this machine only")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="count packets from then on; a packet without a time is out"
+    )
+    parser.add_argument("--until", metavar="WHEN", help="count packets before then")
+    parser.add_argument(
+        "--stats", action="store_true", help="look at every line and count them, which is slower"
+    )
+
+
+def _parse_arguments(parser: argparse.ArgumentParser) -> None:
+    _logs(parser)
+    parser.add_argument(
+        "--unparsed",
+        action="store_true",
+        help="print instead the lines that look like packets and can't be read",
+    )
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    _logs(parser)
+    parser.add_argument("--signal", metavar="NAME", help="explain this signal only")
+
+
+def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    _format(parser)
+
+
+def _forget_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="the machine's address, as list shows it")
+    parser.add_argument("--signal", metavar="NAME", help="forget only what this signal found")
+
+
+_COMMANDS = {
+    "run": (
+        "the daily job: read what is new, mail once about each machine found",
+        "Reads what is new in the configured logs, remembers what it found and mails\n"
+        "about each machine that a signal had not been seen to find before. Silent when\n"
+        "all is well; what goes wrong is told on standard error and tried again by the\n"
+        "next run. For cron.daily.",
+        _no_arguments,
+    ),
+    "scan": (
+        "print what the signals find in any log; touches nothing",
+        "Looks for the signals in any logs, once, and prints what it finds. Nothing is\n"
+        "remembered and nobody is mailed. Rotations of one log (messages, messages.1,\n"
+        f"messages.2.gz) are read as one, oldest first.\n\nWHEN is one of: {WHEN_HELP}.",
+        _scan_arguments,
+    ),
+    "parse": (
+        "print every packet line as JSON; touches nothing",
+        "Prints every packet line that a believed program wrote as one JSON object a line.",
+        _parse_arguments,
+    ),
+    "explain": (
+        "tell for each packet why a signal matched or not",
+        "Tells for each packet line and signal whether it matched, or else the first\n"
+        "condition that failed, with both values.",
+        _explain_arguments,
+    ),
+    "check": (
+        "check the configuration and say in words what it asks",
+        "Reads the whole configuration and tells every fault, with its place. Says in\n"
+        "words what each signal asks, and warns of what may not be meant.",
+        _no_arguments,
+    ),
+    "list": (
+        "print the machines on record",
+        "Prints the machines that were found, and whether the mail about each was sent.",
+        _list_arguments,
+    ),
+    "forget": (
+        "forget a machine, so that it alerts again",
+        "Forgets what is on record of a machine: when it is found again, it alerts again.",
+        _forget_arguments,
+    ),
+    "test-mail": (
+        "send a sample alert through the configured way",
+        "Sends a made-up alert to the configured recipients, through the configured way.",
+        _no_arguments,
+    ),
+}

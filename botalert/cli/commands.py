@@ -1,0 +1,334 @@
+"""
+What each command does.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from botalert import job, lock, state
+from botalert.cli.arguments import SYSTEM_CONFIG
+from botalert.cli.output import (
+    ALERT_COLUMNS,
+    DETECTION_COLUMNS,
+    alert_object,
+    alert_table,
+    csv_text,
+    detection_object,
+    detection_table,
+    drop_object,
+    json_text,
+    table_width,
+)
+from botalert.cli.standard_error import complain, remark
+from botalert.config import Config, load
+from botalert.config.conditions import read_condition
+from botalert.config.warnings import config_warnings
+from botalert.config.words import signal_words
+from botalert.detect import Detection, detections
+from botalert.errors import BotalertError, DataError, UsageError
+from botalert.grammar.packets import canonical_address
+from botalert.log import names
+from botalert.log.blocks import LineBlocks
+from botalert.log.unpack import opened
+from botalert.mail import opened_transport
+from botalert.match import Signal, field_values, first_failure
+from botalert.model import Drop, Outcome
+from botalert.printable import printable
+from botalert.scan import LineCounts
+from botalert.shipped import shipped, template_environment
+from botalert.times import read_when
+
+Options = argparse.Namespace
+
+
+def perform(options: Options) -> int:
+    """
+    Do what *options* say.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        BotalertError: It cannot be done.
+    """
+    return _COMMANDS[options.command](options, datetime.now(UTC))
+
+
+# The configuration.
+
+
+def _config(options: Options, *, mails: bool = False, shipped_will_do: bool = False) -> Config:
+    path = options.config or SYSTEM_CONFIG
+    if options.config is None and shipped_will_do and not os.path.exists(path):
+        path = str(shipped("botalert.conf"))
+    return load(path, mails=mails)
+
+
+def _signals(config: Config, name: str | None) -> Sequence[Signal]:
+    if name is None:
+        return config.signals
+    signal = config.signal(name)
+    if signal is None:
+        known = ", ".join(each.name for each in (*config.signals, *config.others)) or "none"
+        raise UsageError(
+            f"--signal {name}: no such section in {config.files[0]}. There are: {known}"
+        )
+    return (signal,)
+
+
+def _histories(options: Options, config: Config) -> list[list[str]]:
+    """Give the files to read, one list for each log: those named, else the configured logs."""
+    if options.logs:
+        return names.histories(options.logs)
+    return [[path] for path in _configured_logs(config)]
+
+
+def _configured_logs(config: Config) -> list[str]:
+    """Give the live files of the configured logs."""
+    return [names.live(history) for history in names.histories(names.expanded(config.logs))]
+
+
+def _faults(options: Options) -> job.Faults:
+    return job.Faults(lambda line: complain(line, quiet=options.quiet))
+
+
+# The commands.
+
+
+def _run(options: Options, now: datetime) -> int:
+    config = _config(options, mails=True)
+    faults = _faults(options)
+    job.run(
+        config,
+        options.logs or _configured_logs(config),
+        template_environment(config.templates),
+        socket.gethostname(),
+        now,
+        faults,
+        lambda line: remark(line, verbose=options.verbose),
+    )
+    return faults.status
+
+
+def _scan(options: Options, now: datetime) -> int:
+    config = _config(options, shipped_will_do=True)
+    faults = _faults(options)
+    counts = LineCounts() if options.stats else None
+    signals = _signals(config, options.signal)
+    search = job.Search(
+        signals=[_only(signal, options.source, config) for signal in signals],
+        since=_moment(options, "since", config, now),
+        until=_moment(options, "until", config, now),
+        counts=counts,
+    )
+    tallies, read_bytes = job.scan_logs(config, _histories(options, config), search, now, faults)
+    found = detections(tallies, [signal.name for signal in signals])
+    if options.format == "json":
+        body: dict[str, Any] = {"bytes": read_bytes}
+        if counts is not None:
+            body["lines"] = {
+                "read": counts.read,
+                "packets": counts.packets,
+                "unparsed": counts.unparsed,
+            }
+        body["detections"] = [detection_object(each) for each in found]
+        print(json_text(body))
+    elif options.format == "csv":
+        print(csv_text([detection_object(each) for each in found], DETECTION_COLUMNS), end="")
+    else:
+        _print_scan_table(config, found, counts)
+    return faults.status
+
+
+def _print_scan_table(
+    config: Config, found: Sequence[Detection], counts: LineCounts | None
+) -> None:
+    if found:
+        print(detection_table(found, config.zone, table_width(sys.stdout)))
+    else:
+        print("nothing detected")
+    if counts is not None:
+        print(f"\n{counts.read} lines read, {counts.packets} packets, {counts.unparsed} unparsed")
+
+
+def _only(signal: Signal, source: str | None, config: Config) -> Signal:
+    """Narrow *signal* to one machine."""
+    if source is None:
+        return signal
+    try:
+        condition = read_condition("SRC", source, free_text=config.pattern is not None)
+    except ValueError as error:
+        raise UsageError(f"--source: {error}") from error
+    conditions = (*signal.conditions, *([condition] if condition else []))
+    return Signal(signal.name, conditions, signal.template)
+
+
+def _moment(options: Options, name: str, config: Config, now: datetime) -> datetime | None:
+    text = getattr(options, name)
+    try:
+        return read_when(text, now, config.zone) if text is not None else None
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from error
+
+
+def _parse(options: Options, now: datetime) -> int:
+    config = _config(options, shipped_will_do=True)
+    faults = _faults(options)
+    for path in (path for history in _histories(options, config) for path in history):
+        with faults.collected():
+            for number, line, outcome in _outcomes(config, path, now):
+                if options.unparsed:
+                    if outcome is Outcome.UNPARSED:
+                        _print_line(line)
+                elif isinstance(outcome, Drop):
+                    print(json_text(drop_object(outcome, path, number)))
+    return faults.status
+
+
+def _outcomes(
+    config: Config, path: str, now: datetime
+) -> Iterator[tuple[int, bytes, Drop | Outcome]]:
+    """Read every line of *path*; give its number, itself, and what it is."""
+    reader = job.line_reader(config, now)
+    number = 0
+    with opened(path) as stream:
+        for block in LineBlocks(stream):
+            for line in block.removesuffix(b"\n").split(b"\n"):
+                number += 1
+                yield number, line, reader.read(line)
+
+
+def _print_line(line: bytes) -> None:
+    """Print a line as it stands; escaped on a terminal."""
+    if sys.stdout.isatty():
+        print(printable(line.decode("utf-8", "replace")))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(line + b"\n")
+
+
+def _explain(options: Options, now: datetime) -> int:
+    config = _config(options, shipped_will_do=True)
+    faults = _faults(options)
+    signals = _signals(config, options.signal)
+    for path in (path for history in _histories(options, config) for path in history):
+        with faults.collected():
+            for number, _, outcome in _outcomes(config, path, now):
+                if isinstance(outcome, Drop):
+                    for signal in signals:
+                        print(f"{printable(path)}:{number} {_explained(outcome, signal)}")
+    return faults.status
+
+
+def _explained(drop: Drop, signal: Signal) -> str:
+    source = printable(drop.packet.fields.get("SRC", "no source"))
+    failed = first_failure(drop, signal)
+    if failed is None:
+        return f"[{signal.name}] {source}: matched"
+    has = field_values(drop, failed.field)
+    shown = printable(" ".join(has)) or '""' if has else "not there"
+    return f"[{signal.name}] {source}: {failed.field} is {shown}, asked is {failed.text}"
+
+
+def _check(options: Options, now: datetime) -> int:
+    config = _config(options, mails=True, shipped_will_do=True)
+    print(f"{', '.join(config.files)}: no faults\n")
+    for signal in config.signals:
+        print(f"[{signal.name}] {signal_words(signal)}")
+    if config.recipients is not None:
+        print(f"\nalerts go to {', '.join(config.recipients.addresses)} by {config.mailserver}")
+    warnings = [
+        *config_warnings(config, [name for _, name in socket.if_nameindex()]),
+        *_missing_logs(config),
+        *_template_errors(config, now),
+    ]
+    if warnings:
+        print()
+    for warning in warnings:
+        print(f"warning: {printable(warning)}")
+    return os.EX_OK
+
+
+def _missing_logs(config: Config) -> Iterator[str]:
+    seen: dict[tuple[int, int], str] = {}
+    for path in _configured_logs(config):
+        try:
+            about = os.stat(path)
+        except OSError as error:
+            yield f"logfile: {path}: {error.strerror}"
+            continue
+        other = seen.setdefault((about.st_dev, about.st_ino), path)
+        if other != path:
+            yield f"logfile: {path} and {other} are one file: its packets would count twice"
+
+
+def _template_errors(config: Config, now: datetime) -> Iterator[str]:
+    templates = template_environment(config.templates)
+    for signal in config.signals:
+        try:
+            job.rendered_sample(config, signal, templates, socket.gethostname(), now)
+        except BotalertError as error:
+            yield f"[{signal.name}] template: {error}"
+
+
+def _list(options: Options, now: datetime) -> int:
+    config = _config(options)
+    with state.opened_for_reading(config.statefile) as memory:
+        alerts = memory.alerts(config.signal_names) if memory else []
+    if options.format == "json":
+        print(json_text({"detections": [alert_object(alert) for alert in alerts]}))
+    elif options.format == "csv":
+        print(csv_text([alert_object(alert) for alert in alerts], ALERT_COLUMNS), end="")
+    elif alerts:
+        print(alert_table(alerts, config.zone, table_width(sys.stdout)))
+    else:
+        print("nothing on record")
+    return os.EX_OK
+
+
+def _forget(options: Options, now: datetime) -> int:
+    config = _config(options)
+    source = canonical_address(options.source) or options.source
+    forgotten = 0
+    if os.path.exists(config.statefile):
+        with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
+            forgotten = memory.forget(source, options.signal)
+    if not forgotten:
+        by = f" by [{options.signal}]" if options.signal else ""
+        raise DataError(f"{source}{by}: is not on record. See: botalert list")
+    remark(f"{source}: {forgotten} detections forgotten", verbose=options.verbose)
+    return os.EX_OK
+
+
+def _test_mail(options: Options, now: datetime) -> int:
+    config = _config(options, mails=True)
+    assert config.recipients is not None
+    signal = config.signals[0] if config.signals else Signal("sample", ())
+    message = job.rendered_sample(
+        config, signal, template_environment(config.templates), socket.gethostname(), now
+    )
+    with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
+        sender = config.recipients.sender.address
+        refused = transport.send(message, sender, config.recipients.addresses)
+    for address, reason in refused.items():
+        complain(f"{address}: was refused: {reason}. Correct [recipients].", quiet=options.quiet)
+    taken = [each for each in config.recipients.addresses if each not in refused]
+    print(f"a sample alert went to {', '.join(taken)} by {config.mailserver}")
+    return os.EX_OK
+
+
+_COMMANDS = {
+    "run": _run,
+    "scan": _scan,
+    "parse": _parse,
+    "explain": _explain,
+    "check": _check,
+    "list": _list,
+    "forget": _forget,
+    "test-mail": _test_mail,
+}

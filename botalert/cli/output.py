@@ -1,0 +1,193 @@
+"""
+Detections as a table, JSON or CSV.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, TextIO
+
+from botalert.detect import Alert, Detection
+from botalert.model import Drop, Packet
+from botalert.printable import printable
+
+_GAP = "  "
+_CUT = "…"
+_NARROWEST_TEXT = 12
+
+
+def detection_object(detection: Detection) -> dict[str, Any]:
+    """Give *detection* as JSON has it."""
+    tally = detection.tally
+    return {
+        "signal": detection.signal,
+        "source": detection.source,
+        "packets": tally.packets,
+        "first_seen": _iso(tally.first_seen),
+        "last_seen": _iso(tally.last_seen),
+        "destinations": tally.destinations.ranked(),
+        "destination_count": tally.destinations.distinct(),
+        "ports": tally.ports.ranked(),
+        "port_count": tally.ports.distinct(),
+        "interfaces": list(tally.interfaces),
+        "macs": list(tally.macs),
+        "evidence": list(tally.evidence),
+    }
+
+
+def alert_object(alert: Alert) -> dict[str, Any]:
+    """Give a detection on record as JSON has it."""
+    return {
+        **detection_object(alert.detection),
+        "alert": alert.status,
+        "alerted": _iso(alert.alerted),
+    }
+
+
+def drop_object(drop: Drop, log: str, line: int) -> dict[str, Any]:
+    """Give a packet line as `parse` prints it."""
+    packet = {
+        "log": log,
+        "line": line,
+        "time": _iso(drop.time),
+        "host": drop.host,
+        "prefix": drop.prefix,
+        "verdict": drop.verdict,
+        **_packet_object(drop.packet),
+    }
+    return packet if drop.repeat == 1 else {**packet, "repeat": drop.repeat}
+
+
+def _packet_object(packet: Packet) -> dict[str, Any]:
+    shown: dict[str, Any] = {"fields": dict(packet.fields), "flags": list(packet.flags)}
+    if packet.embedded is not None:
+        shown["embedded"] = _packet_object(packet.embedded)
+    return shown
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Write JSON in ASCII, so that nothing in it can harm a terminal."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Write CSV; what is nested in JSON is JSON in a cell, too."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[column]) for column in columns])
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (dict, list)):
+        return json_text(value)
+    return "" if value is None else printable(str(value))
+
+
+DETECTION_COLUMNS = (
+    "signal source packets first_seen last_seen destinations destination_count ports "
+    "port_count interfaces macs evidence"
+).split()
+ALERT_COLUMNS = [*DETECTION_COLUMNS, "alert", "alerted"]
+
+_HEADINGS = ("SIGNAL", "SOURCE", "PACKETS", "FIRST SEEN", "LAST SEEN", "ADDRESSES", "TO PORTS")
+_TO_THE_RIGHT = {"PACKETS", "ADDRESSES"}
+
+
+def detection_table(detections: Sequence[Detection], zone: tzinfo, width: int | None) -> str:
+    """Write *detections* as an aligned table, at most *width* characters wide if given."""
+    return table(_HEADINGS, [_row(each, zone) for each in detections], width)
+
+
+def alert_table(alerts: Sequence[Alert], zone: tzinfo, width: int | None) -> str:
+    """Write detections on record as an aligned table."""
+    rows = []
+    for alert in alerts:
+        row = _row(alert.detection, zone)
+        rows.append([*row[:2], _alerted(alert, zone), *row[2:]])
+    return table([*_HEADINGS[:2], "ALERT", *_HEADINGS[2:]], rows, width)
+
+
+def _alerted(alert: Alert, zone: tzinfo) -> str:
+    return f"{alert.status} {_clock(alert.alerted, zone)}" if alert.alerted else alert.status
+
+
+def _row(detection: Detection, zone: tzinfo) -> list[str]:
+    tally = detection.tally
+    about = "~" if tally.destinations.overflowed else ""
+    ports = list(tally.ports.ranked())
+    return [
+        detection.signal,
+        detection.source,
+        str(tally.packets),
+        _clock(tally.first_seen, zone),
+        _clock(tally.last_seen, zone),
+        f"{about}{tally.destinations.distinct()}",
+        " ".join(ports) + (" …" if tally.ports.overflowed else ""),
+    ]
+
+
+def _clock(moment: datetime | None, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") if moment else "-"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
+    """
+    Align *rows* under *headings*.
+
+    Where that is wider than *width*, the widest columns are cut, the last
+    one first of all.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [
+        max(len(heading), *(len(row[column]) for row in cells))
+        for column, heading in enumerate(headings)
+    ]
+    if width is not None:
+        widths = _fitted(widths, [len(heading) for heading in headings], width)
+    lines = []
+    for row in [list(headings), *cells]:
+        fitted = [
+            _aligned(cell, widths[column], right=headings[column] in _TO_THE_RIGHT)
+            for column, cell in enumerate(row)
+        ]
+        lines.append(_GAP.join(fitted).rstrip())
+    return "\n".join(lines)
+
+
+def _aligned(cell: str, width: int, *, right: bool) -> str:
+    if len(cell) > width:
+        return cell[: max(width - 1, 0)] + _CUT[:width]
+    return cell.rjust(width) if right else cell.ljust(width)
+
+
+def _fitted(widths: list[int], narrowest: list[int], width: int) -> list[int]:
+    """Narrow *widths* until they fit: the last column first, then the widest."""
+    fitted = list(widths)
+    excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
+    last = len(fitted) - 1
+    cut = min(max(excess, 0), max(fitted[last] - max(narrowest[last], _NARROWEST_TEXT), 0))
+    fitted[last] -= cut
+    excess -= cut
+    while excess > 0 and max(fitted) > 1:
+        widest = max(range(len(fitted)), key=lambda column: fitted[column])
+        fitted[widest] -= 1
+        excess -= 1
+    return fitted
+
+
+def table_width(stream: TextIO) -> int | None:
+    """Tell how wide a table on *stream* may be: its terminal's width; None into a pipe."""
+    if not stream.isatty():
+        return int(columns) if (columns := os.environ.get("COLUMNS", "")).isdigit() else None
+    return shutil.get_terminal_size().columns

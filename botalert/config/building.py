@@ -1,0 +1,319 @@
+"""
+A :class:`Config` from what the files say, or every fault at once.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TypeVar
+
+from botalert.config.conditions import read_condition
+from botalert.config.mailserver import MailServer, read_mailserver
+from botalert.config.options import (
+    DEFAULT,
+    DERIVED_FIELDS,
+    FIELDS,
+    OPTIONS,
+    RECIPIENTS,
+    SIGNAL,
+    SIGNALS,
+    Option,
+    default_of,
+    is_condition_key,
+    option_named,
+    suggestion,
+)
+from botalert.config.reading import Fault, Place, Source, read_files
+from botalert.config.recipients import Mailbox, Recipients, read_mailboxes
+from botalert.errors import ConfigurationError, reading_error
+from botalert.match import REFUSED, Condition, Signal
+from botalert.times import zone_named
+
+T = TypeVar("T")
+
+_FIELDS = (*FIELDS, *DERIVED_FIELDS)
+_TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """
+    The whole configuration, checked.
+
+    Attributes:
+        files: Where it was read from, the main file first.
+        places: Where each signal stands.
+        logs: The logs as written: paths and globs.
+        programs: Whose lines are believed.
+        zone: Of stamps that carry none.
+        pattern: The administrator's own line pattern, or None.
+        statefile: What is remembered between runs.
+        templates: The directory that is looked in before the shipped templates.
+        mailserver: How mail goes out.
+        mailuser: Whom to log in as; "" for nobody.
+        mailpasswordfile: Where the password is.
+        recipients: None where nobody is named.
+        signals: The signals that ``log:`` names, in its order.
+        others: The signals that it does not name.
+    """
+
+    files: tuple[str, ...]
+    places: dict[str, Place]
+    logs: tuple[str, ...]
+    programs: tuple[str, ...]
+    zone: tzinfo
+    pattern: "re.Pattern[str] | None"
+    statefile: str
+    templates: str
+    mailserver: MailServer
+    mailuser: str
+    mailpasswordfile: str
+    recipients: Recipients | None
+    signals: tuple[Signal, ...]
+    others: tuple[Signal, ...]
+
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The names in ``log:``, in its order."""
+        return tuple(signal.name for signal in self.signals)
+
+    def signal(self, name: str) -> Signal | None:
+        """Find the signal *name*, be it named by ``log:`` or not."""
+        return next((each for each in (*self.signals, *self.others) if each.name == name), None)
+
+
+def load(path: str, *, mails: bool = False) -> Config:
+    """
+    Read and check the configuration at *path*.
+
+    Args:
+        path: The main file; those of *path*.d are read after it.
+        mails: Whether mail is to be sent: then somebody must be named.
+
+    Raises:
+        ConfigurationError: With every fault that was found.
+    """
+    try:
+        source = read_files(path)
+    except OSError as error:
+        raise ConfigurationError([_unreadable(path, error)]) from error
+    builder = _Builder(source)
+    config = builder.config(mails=mails)
+    if builder.faults:
+        raise ConfigurationError([str(fault) for fault in _in_order(source, builder.faults)])
+    return config
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return (
+            f"{path}: no such file. Install the shipped botalert.conf there, or name yours: -c FILE"
+        )
+    return str(reading_error(path, error))
+
+
+def _in_order(source: Source, faults: Iterable[Fault]) -> list[Fault]:
+    files = {file: number for number, file in enumerate(source.files)}
+    unique = dict.fromkeys(faults)
+    return sorted(unique, key=lambda fault: (files[fault.place.file], fault.place.line))
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a list at its commas; a trailing one is fine."""
+    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
+
+
+class _Builder:
+    """Collects the faults of one configuration while it is built."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.faults: list[Fault] = list(source.faults)
+        self._pattern = self._read_pattern()
+        self._groups = tuple(self._pattern.groupindex) if self._pattern else ()
+
+    def config(self, *, mails: bool) -> Config:
+        """Build the configuration; where there are faults, it is not to be used."""
+        self._check_keys()
+        signals = {name: self._signal(name) for name in self._signal_sections()}
+        named = self._named_signals(signals)
+        return Config(
+            files=tuple(self._source.files),
+            places={name: self._source.headers[name] for name in signals},
+            logs=split_list(self._default("logfile")) or (default_of("logfile"),),
+            programs=split_list(self._default("programs")) or (default_of("programs"),),
+            zone=self._read("timezone", _read_zone) or _read_zone(""),
+            pattern=self._pattern,
+            statefile=self._default("statefile"),
+            templates=self._default("templates"),
+            mailserver=self._read("mailserver", read_mailserver) or MailServer("smtp"),
+            mailuser=self._default("mailuser"),
+            mailpasswordfile=self._password_file(mails=mails),
+            recipients=self._recipients(mails=mails),
+            signals=tuple(signals[name] for name in named),
+            others=tuple(signal for name, signal in signals.items() if name not in named),
+        )
+
+    def fault(self, section: str, key: str, message: str) -> None:
+        """Note a fault at the place of *key*."""
+        place = self._source.place(section, key)
+        self.faults.append(Fault(place, section, key, message))
+
+    def _text(self, section: str, key: str) -> str:
+        values = self._source.values
+        if section != DEFAULT and not values.has_section(section):
+            return ""
+        return values.get(section, key, fallback="").strip()
+
+    def _default(self, key: str) -> str:
+        return self._text(DEFAULT, key) or default_of(key)
+
+    def _read(self, key: str, read: Callable[[str], T]) -> T | None:
+        try:
+            return read(self._default(key))
+        except ValueError as error:
+            self.fault(DEFAULT, key, str(error))
+            return None
+
+    def _read_pattern(self) -> "re.Pattern[str] | None":
+        text = self._default("regex")
+        if not text:
+            return None
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            self.fault(DEFAULT, "regex", f"{text!r} is not a pattern: {error}. See Python's re.")
+            return None
+        if "SRC" not in pattern.groupindex:
+            self.fault(DEFAULT, "regex", f"{text!r} has no group SRC. Write one: SRC=(?P<SRC>\\S+)")
+        return pattern
+
+    def _password_file(self, *, mails: bool) -> str:
+        path = self._default("mailpasswordfile")
+        user = self._default("mailuser")
+        if bool(path) != bool(user):
+            given, missing = (
+                ("mailuser", "mailpasswordfile") if user else ("mailpasswordfile", "mailuser")
+            )
+            self.fault(DEFAULT, given, f"has no {missing} beside it. Give both or none.")
+        elif path and mails and not os.access(path, os.R_OK):
+            self.fault(
+                DEFAULT,
+                "mailpasswordfile",
+                f"{path!r} cannot be read. Make it, with mode 600, for the user who runs this.",
+            )
+        return path
+
+    # Which keys may stand where.
+
+    def _signal_sections(self) -> list[str]:
+        sections = self._source.values.sections()
+        return [name for name in sections if name not in (RECIPIENTS, SIGNALS)]
+
+    def _check_keys(self) -> None:
+        for section, key in self._source.places:
+            option = option_named(key)
+            if self._is_condition(key):
+                if section in (RECIPIENTS, SIGNALS):
+                    self.fault(section, key, "is a condition. Move it into a signal's section.")
+            elif option is None:
+                self.fault(section, key, f"is not known here. {self._hint(section, key)}")
+            elif not _may_stand(option, section):
+                where = f"[{option.section}]" if option.section != SIGNAL else "a signal's section"
+                self.fault(section, key, f"does not belong here. Move it into {where}.")
+
+    def _is_condition(self, key: str) -> bool:
+        return key in _FIELDS or (key in self._groups and option_named(key) is None)
+
+    def _hint(self, section: str, key: str) -> str:
+        fitting = [option.name for option in OPTIONS if _may_stand(option, section)]
+        known = [*self._groups] if section not in (RECIPIENTS, SIGNALS) else []
+        if section not in (RECIPIENTS, SIGNALS):
+            known += _FIELDS if is_condition_key(key) else fitting
+        else:
+            known += fitting
+        return suggestion(key, known) or f"What may stand here: {', '.join(known)}."
+
+    # Signals.
+
+    def _signal(self, name: str) -> Signal:
+        conditions = []
+        for key in self._source.values[name]:
+            if not self._is_condition(key):
+                continue
+            condition = self._condition(name, key)
+            if condition is not None:
+                conditions.append(condition)
+        if self._pattern is None and not any(each.field == "VERDICT" for each in conditions):
+            conditions.append(REFUSED)
+        template = self._text(name, "template") or default_of("template")
+        if not _TEMPLATE_NAME.fullmatch(template):
+            self.fault(
+                name, "template", f"{template!r} is not a template set's name. Write letters."
+            )
+        return Signal(name, tuple(conditions), template)
+
+    def _condition(self, section: str, key: str) -> Condition | None:
+        # A value that [DEFAULT] gives is told once, where it stands.
+        own = (section, key) in self._source.places
+        try:
+            return read_condition(
+                key, self._text(section, key), free_text=self._pattern is not None
+            )
+        except ValueError as error:
+            self.fault(section if own else DEFAULT, key, str(error))
+            return None
+
+    def _named_signals(self, known: dict[str, Signal]) -> tuple[str, ...]:
+        if SIGNALS not in self._source.headers:
+            self.fault(SIGNALS, "", "is missing. Write a section [signals] with log: smtp")
+        names = tuple(dict.fromkeys(split_list(self._text(SIGNALS, "log"))))
+        for name in names:
+            if name not in known:
+                hint = suggestion(name, known) or f"Write a section [{name}]."
+                self.fault(SIGNALS, "log", f"{name!r} is no signal's section. {hint}")
+        return tuple(name for name in names if name in known)
+
+    # Mail.
+
+    def _header(self, name: str) -> tuple[str, tuple[Mailbox, ...]]:
+        values = self._source.values
+        keys = values[RECIPIENTS] if values.has_section(RECIPIENTS) else ()
+        key = next((each for each in keys if each.capitalize() == name), name)
+        try:
+            return key, read_mailboxes(self._text(RECIPIENTS, key))
+        except ValueError as error:
+            self.fault(RECIPIENTS, key, str(error))
+            # Told already: not to be told as missing, too.
+            return key, (Mailbox("", "somebody@example.org"),)
+
+    def _recipients(self, *, mails: bool) -> Recipients | None:
+        from_key, senders = self._header("From")
+        to_key, to = self._header("To")
+        cc, bcc = self._header("Cc")[1], self._header("Bcc")[1]
+        if len(senders) > 1:
+            self.fault(RECIPIENTS, from_key, "names more than one sender. Write one address.")
+        if mails and not senders:
+            self.fault(RECIPIENTS, from_key, "names nobody. Write From: firewall@example.org")
+        if mails and not (to or cc or bcc):
+            self.fault(RECIPIENTS, to_key, "names nobody. Write To: you@example.org")
+        if not senders or not (to or cc or bcc):
+            return None
+        return Recipients(senders[0], to, cc, bcc)
+
+
+def _may_stand(option: Option, section: str) -> bool:
+    if section in (RECIPIENTS, SIGNALS):
+        return option.section == section
+    if section == DEFAULT:
+        return option.section in (DEFAULT, SIGNAL)
+    return option.section == SIGNAL
+
+
+def _read_zone(name: str) -> tzinfo:
+    zone = zone_named(name)
+    if zone is None:
+        raise ValueError(f"{name!r} is not a time zone. Write one as Europe/Paris or UTC")
+    return zone

@@ -1,0 +1,196 @@
+"""
+The values of a signal's conditions: text into tests that need no checking.
+"""
+
+import re
+import socket
+from collections.abc import Callable
+from ipaddress import ip_network
+
+from botalert.config.options import suggestion
+from botalert.grammar.packets import FLAGS, PROTOCOLS
+from botalert.grammar.verdicts import VERDICTS
+from botalert.match import Condition, Network, Pattern, ProtocolRange, Range, Test, Text
+
+INTERFACES = ("IN", "OUT", "PHYSIN", "PHYSOUT")
+PATTERNS = ("PREFIX", "HOST")
+ADDRESSES = ("SRC", "DST")
+PORTS = ("SPT", "DPT")
+NUMBERS = tuple(
+    "LEN TOS PREC TC HOPLIMIT FLOWLBL TTL ID FRAG SEQ ACK WINDOW RES URGP TYPE CODE MTU "
+    "PARAMETER POINTER SPI UID GID MARK VID INCOMPLETE".split()
+)
+HIGHEST_PORT = 65535
+HIGHEST_PROTOCOL = 255
+
+_RANGE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:\s*-\s*(0[xX][0-9a-fA-F]+|[0-9]+))?")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2})*")
+_SENDER_BYTES = 6
+_HEADER_BYTES = 14
+
+
+def read_condition(field: str, text: str, *, free_text: bool = False) -> Condition | None:
+    """
+    Read the condition *field*: *text*.
+
+    Args:
+        field: The condition's key.
+        text: Its value: a list, with commas between.
+        free_text: Take what the field's kind doesn't allow as plain text: a
+            pattern of the administrator's own may find anything.
+
+    Returns:
+        None where *text* is empty and so asks nothing.
+
+    Raises:
+        ValueError: A value is none; says which, why, and what to write.
+    """
+    plain: list[Test] = []
+    barred: list[Test] = []
+    for item in (part.strip() for part in text.split(",")):
+        if not item:
+            continue
+        value = item[1:].strip() if item.startswith("!") else item
+        if not value:
+            raise ValueError("'!' bars nothing. Write the value behind it: !192.168.1.5")
+        (barred if item.startswith("!") else plain).append(_read_value(field, value, free_text))
+    if not plain and not barred:
+        return None
+    return Condition(field, tuple(plain), tuple(barred), text)
+
+
+def _read_value(field: str, value: str, free_text: bool) -> Test:
+    if value == '""':
+        return Text("")
+    try:
+        return _reader_of(field)(field, value)
+    except ValueError:
+        if free_text and not _RANGE.fullmatch(value):
+            return Text(value)
+        raise
+
+
+def _reader_of(field: str) -> Callable[[str, str], Test]:
+    if field in INTERFACES:
+        return _interface
+    if field in PATTERNS:
+        return _pattern
+    if field in ADDRESSES:
+        return _network
+    if field in PORTS:
+        return _port
+    if field in NUMBERS:
+        return _number
+    return _READERS.get(field, _text)
+
+
+def _text(field: str, value: str) -> Test:
+    return Text(value)
+
+
+def _interface(field: str, value: str) -> Test:
+    # In netfilter, and so in people's fingers, a trailing + is any ending.
+    text = value[:-1] + "*" if value.endswith("+") else value
+    return Pattern(text, exact_case=True) if "*" in text else Text(text, exact_case=True)
+
+
+def _pattern(field: str, value: str) -> Test:
+    return Pattern(value) if "*" in value else Text(value)
+
+
+def _network(field: str, value: str) -> Test:
+    try:
+        return Network(ip_network(value))
+    except ValueError:
+        pass
+    try:
+        remedy = f"Write the network: {field}: {ip_network(value, strict=False)}"
+    except ValueError:
+        remedy = f"Write one as 192.168.1.10, 192.168.0.0/16 or 2001:db8::/32: {field}: …"
+    raise ValueError(f"{value!r} is not an address or network. {remedy}")
+
+
+def _bounds(value: str, highest: int | None) -> tuple[int, int] | None:
+    found = _RANGE.fullmatch(value)
+    if found is None:
+        return None
+    low = int(found[1], 0) if found[1][:2] in ("0x", "0X") else int(found[1])
+    high = low
+    if found[2]:
+        high = int(found[2], 0) if found[2][:2] in ("0x", "0X") else int(found[2])
+    if low > high or (highest is not None and high > highest):
+        return None
+    return low, high
+
+
+def _port(field: str, value: str) -> Test:
+    bounds = _bounds(value, HIGHEST_PORT)
+    if bounds is None:
+        raise ValueError(
+            f"{value!r} is not a port from 0 to {HIGHEST_PORT} or a range of them. "
+            f"{_port_remedy(field, value)}"
+        )
+    return Range(*bounds)
+
+
+def _port_remedy(field: str, value: str) -> str:
+    try:
+        return f"Write the number: {field}: {socket.getservbyname(value.lower())}"
+    except OSError:
+        return f"Write the number: {field}: 25, or {field}: 6660-6669"
+
+
+def _number(field: str, value: str) -> Test:
+    bounds = _bounds(value, None)
+    if bounds is None:
+        if re.fullmatch(r"[0-9a-fA-F]+", value):
+            return Text(value)  # Some senders log TOS, MARK or an IPv6 ID without 0x.
+        raise ValueError(
+            f"{value!r} is not a number or a range. Write {field}: 64, {field}: 1-64 or 0x1f"
+        )
+    return Range(*bounds)
+
+
+def _protocol(field: str, value: str) -> Test:
+    bounds = _bounds(value, HIGHEST_PROTOCOL)
+    if bounds is not None:
+        return ProtocolRange(*bounds)
+    if _RANGE.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a protocol from 0 to {HIGHEST_PROTOCOL}. Write PROTO: TCP or 6"
+        )
+    return Text(value)
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...], example: str) -> Test:
+    if value.casefold() in (name.casefold() for name in known):
+        return Text(value)
+    hint = suggestion(value, known) or f"Write {field}: {example}"
+    raise ValueError(f"{value!r} is none of {', '.join(known)}. {hint}")
+
+
+def _flag(field: str, value: str) -> Test:
+    return _one_of(field, value, tuple(sorted(FLAGS)), "SYN, !ACK")
+
+
+def _verdict(field: str, value: str) -> Test:
+    return _one_of(field, value, VERDICTS, "drop, unknown")
+
+
+def _mac(field: str, value: str) -> Test:
+    if _MAC.fullmatch(value) and len(value.split(":")) in (_SENDER_BYTES, _HEADER_BYTES):
+        return Text(value)
+    raise ValueError(
+        f"{value!r} is not a hardware address of {_SENDER_BYTES} bytes "
+        f"nor a header of {_HEADER_BYTES}. Write {field}: 00:16:3e:12:34:56"
+    )
+
+
+_READERS: dict[str, Callable[[str, str], Test]] = {
+    "PROTO": _protocol,
+    "FLAGS": _flag,
+    "VERDICT": _verdict,
+    "MAC": _mac,
+}
+
+KNOWN_PROTOCOLS = tuple(PROTOCOLS.values())

@@ -1,0 +1,157 @@
+"""
+The one table of what may be written in botalert.conf.
+
+The reader, `botalert check`, botalert.conf(5) and the test of the
+documentation all come from here.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DEFAULT = "DEFAULT"
+RECIPIENTS = "recipients"
+SIGNALS = "signals"
+SIGNAL = "a signal"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """
+    One option.
+
+    Attributes:
+        name: As written, in any case for those that are mail headers.
+        kind: What its value is, in a word or two.
+        default: What holds where it is not given; "" for nothing.
+        meaning: For people; one or more sentences.
+        section: Where it may stand: ``DEFAULT``, ``RECIPIENTS``,
+            ``SIGNALS`` or ``SIGNAL`` (then also in ``DEFAULT``, for all).
+    """
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+    section: str
+
+
+OPTIONS = (
+    Option(
+        "logfile",
+        "paths",
+        "/var/log/messages",
+        "The logs to read: one or more, commas between; globs are expanded.",
+        DEFAULT,
+    ),
+    Option(
+        "programs",
+        "names",
+        "kernel",
+        "The syslog programs whose lines are believed. "
+        "* believes any: for a file that only the firewall's logger, such as ulogd, writes.",
+        DEFAULT,
+    ),
+    Option(
+        "timezone",
+        "zone",
+        "",
+        "The zone of stamps that carry none, such as Europe/Paris; if not given, the machine's.",
+        DEFAULT,
+    ),
+    Option(
+        "regex",
+        "pattern",
+        "",
+        "A Python pattern with named groups, searched in each line instead of reading the line "
+        "as the kernel's. It needs a group SRC; programs and verdicts don't apply. It is slower.",
+        DEFAULT,
+    ),
+    Option(
+        "statefile",
+        "path",
+        "/var/lib/botalert/state.db",
+        "What is remembered between runs: an SQLite file, made on first use.",
+        DEFAULT,
+    ),
+    Option(
+        "templates",
+        "directory",
+        "/etc/botalert/templates",
+        "Where mail templates are looked for before the shipped ones.",
+        DEFAULT,
+    ),
+    Option(
+        "mailserver",
+        "server",
+        "localhost",
+        "How mail goes out: host[:port], smtp://host[:port], smtp+starttls://host[:port], "
+        "smtps://host[:port], sendmail:/path or maildir:/path.",
+        DEFAULT,
+    ),
+    Option(
+        "mailuser",
+        "name",
+        "",
+        "The user to log in to the mail server as, where it wants a login.",
+        DEFAULT,
+    ),
+    Option(
+        "mailpasswordfile",
+        "path",
+        "",
+        "A file whose first line is that user's password; nobody else should be able to read it.",
+        DEFAULT,
+    ),
+    Option("From", "address", "", "Who the alerts come from.", RECIPIENTS),
+    Option("To", "addresses", "", "Who gets the alerts; commas between.", RECIPIENTS),
+    Option("Cc", "addresses", "", "Who gets a copy.", RECIPIENTS),
+    Option("Bcc", "addresses", "", "Who gets a copy that nobody else sees.", RECIPIENTS),
+    Option(
+        "log", "sections", "", "The signals to look for: section names, commas between.", SIGNALS
+    ),
+    Option(
+        "template",
+        "name",
+        "alert",
+        "The template set of the signal's mails: NAME.subject, NAME.txt and NAME.html.",
+        SIGNAL,
+    ),
+)
+
+FIELDS = (
+    "IN OUT PHYSIN PHYSOUT MAC MACSRC MACDST MACPROTO VPROTO VID SRC DST LEN TOS PREC TC "
+    "HOPLIMIT FLOWLBL TTL ID FRAG OPT PROTO SPT DPT SEQ ACK WINDOW RES URGP TYPE CODE MTU "
+    "GATEWAY PARAMETER POINTER SPI TUNNEL UID GID MARK INCOMPLETE DESCR"
+).split()
+"""The log's own fields, any of which may be a condition."""
+
+DERIVED_FIELDS = ("PREFIX", "HOST", "VERDICT", "FLAGS")
+"""What botalert reads from a line beside its fields; may be conditions, too."""
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def default_of(name: str) -> str:
+    """Give what option *name* is where it is not given."""
+    return _BY_NAME[name].default
+
+
+def option_named(name: str) -> Option | None:
+    """Find an option; the headers of [recipients] in any case."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    header = _BY_NAME.get(name.capitalize())
+    return header if header and header.section == RECIPIENTS else None
+
+
+def is_condition_key(key: str) -> bool:
+    """Tell whether *key* is written as a condition is: in upper case."""
+    return key == key.upper() and key.upper() != key.lower()
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Say which of *known* was perhaps meant by *word*; "" if none is near."""
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, n=2)
+    return f"Did you mean {' or '.join(by_folded[name] for name in near)}?" if near else ""

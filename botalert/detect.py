@@ -1,0 +1,75 @@
+"""
+Tallies into detections: facts that are worth a mail.
+
+A detection is a tally that met its signal's threshold.  The threshold is
+one packet: what a firewall refuses and a signal names is worth knowing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botalert.model import source_rank
+from botalert.tally import Tallies, Tally
+
+PENDING = "pending"
+SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """
+    One source that one signal found.
+
+    Attributes:
+        signal: The signal's name.
+        source: The machine's address.
+        tally: What was seen of it.
+    """
+
+    signal: str
+    source: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """
+    The mail about a detection, sent or not.
+
+    Attributes:
+        detection: What it is about.
+        message_id: The mail's Message-ID, the same at every attempt.
+        alerted: When it was sent; None while it is pending.
+    """
+
+    detection: Detection
+    message_id: str
+    alerted: datetime | None
+
+    @property
+    def status(self) -> str:
+        """Say "pending" or "sent"."""
+        return PENDING if self.alerted is None else SENT
+
+
+def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:
+    """Make detections of *tallies*, in the order that people see."""
+    found = [Detection(signal, source, tally) for (signal, source), tally in tallies.items()]
+    order = signal_order(signal_names)
+    return sorted(found, key=lambda detection: detection_rank(detection, order))
+
+
+def signal_order(names: Iterable[str]) -> dict[str, int]:
+    """Give each signal's place in ``log:``."""
+    return {name: place for place, name in enumerate(names)}
+
+
+def detection_rank(
+    detection: Detection, order: Mapping[str, int]
+) -> tuple[int, str, int, tuple[int, int, str]]:
+    """Order by signal as in ``log:``, then by packets downwards, then by source."""
+    place = order.get(detection.signal, len(order))
+    # Signals that log: no longer names come last, by name.
+    name = "" if detection.signal in order else detection.signal
+    return (place, name, -detection.tally.packets, source_rank(detection.source))

@@ -1,0 +1,221 @@
+"""
+The head of a log line: when, which machine, and who speaks.
+
+Only the firewall speaks for the firewall.  What a remote stranger can put
+into a log (an ssh login name) stands behind the name of the program that
+wrote it, and that name alone decides.  Forms and their sources: RFC 3164
+and RFC 5424; rsyslog's templates; busybox's and OpenWrt's "kern.warn
+kernel:"; dmesg(1) with -T, -x, -r and iso times; /dev/kmsg
+(Documentation/ABI/testing/dev-kmsg); journalctl -o short-*.
+"""
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from botalert.grammar.verdicts import UNKNOWN, words_verdict
+from botalert.times import StampReader
+
+KERNEL = "kernel"
+
+
+class Head(NamedTuple):
+    """
+    What stands before a line's message.
+
+    Attributes:
+        program: Who speaks; "kernel" for the kernel's own lines, "" where
+            the line does not say.
+        time: The stamp; None where there is none or it is no date.
+        uptime: Seconds since boot, where the line has them.
+        host: The machine's name, where the line has it.
+        end: Where the message begins.
+    """
+
+    program: str
+    time: datetime | None
+    uptime: float | None
+    host: str | None
+    end: int
+
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_CLOCK = r"[0-2]\d:[0-5]\d:[0-6]\d"
+_CTIME = rf"{_DAY}[ ]{_MONTH}[ ][ 0-3]?\d[ ]{_CLOCK}[ ]\d{{4}}"
+_ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
+
+_PRIORITY = re.compile(r"<(\d{1,3})>", re.ASCII)
+_STAMP = re.compile(
+    rf"""
+      (?P<syslog> {_MONTH}[ ]+\d{{1,2}}[ ]{_CLOCK}(?:\.\d+)? )(?=[ ])
+    | (?P<iso> {_ISO} )(?=[ ])
+    | (?P<ctime> {_CTIME} )(?=[ ])
+    | {_DAY}[ ](?P<full> \d{{4}}-\d\d-\d\d[ ]{_CLOCK} )[ ](?P<full_zone> [A-Z]{{3,5}} )(?=[ ])
+    | (?P<epoch> \d{{9,11}}\.\d{{1,6}} )(?=[ ])
+    | (?P<clock> {_CLOCK} )(?=[ ])
+    | \d+[ ]\d[ ][^ ]+[ ](?P<common> \d\d/{_MONTH}/\d{{4}}:{_CLOCK}[ ][+-]\d{{4}} )(?=[ ])
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_KMSG = re.compile(r"(\d+),\d+,(\d+),[^;]*;", re.ASCII)
+_UPTIME = re.compile(r"\[ *(\d+\.\d+)(?:@\d+)?\](?:\[ *[TC]\d+\])? ?", re.ASCII)
+_DECODED_PRIORITY = re.compile(r"([a-z]+\d?) *:[a-z]+ *: ")
+_DMESG_CTIME = re.compile(rf"\[({_CTIME})\] ?", re.ASCII)
+_DMESG_ISO = re.compile(rf"({_ISO}) ", re.ASCII)
+
+_FACILITY = (
+    r"(?:kern|user|mail|daemon|auth|authpriv|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
+    r"\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"
+)
+# rsyslog and others may write the level before everything: "kern.info: Oct …".
+_LEADING_FACILITY = re.compile(rf"{_FACILITY}:? ")
+_HOST = r"[^\s\[\]\"'=][^\s\[\]\"'=]*(?<!:)"
+_TAG = re.compile(r"([^\s\[\]:]+)(\[\d+\])?:(?: |$)")
+# A relay may write the host twice.
+_SENDER = re.compile(rf" +(?:({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?(?={_TAG.pattern})")
+_ANY_SENDER = re.compile(rf" +(?:(?!{_FACILITY} )({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?")
+_MONOTONIC_SENDER = re.compile(rf"({_HOST}) {_TAG.pattern}")
+# RFC 5424, section 6: version, time, host, app-name, procid, msgid, data.
+_RFC5424 = re.compile(
+    rf"""
+    1[ ](?: (?P<time> {_ISO} ) | - )
+    [ ](?: - | (?P<host> [!-~]+ ) )
+    [ ](?P<program> [!-~]+ )
+    [ ][!-~]+ [ ][!-~]+
+    [ ](?: - | (?: \[ [^ \]"]+ (?: [ ] [^ \]"=]+ = "(?: [^"\\\]] | \\. )*" )* \] )+ )
+    (?: [ ] \ufeff? | $ )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+def read_head(line: str, stamps: StampReader, *, any_program: bool) -> Head | None:
+    """
+    Read the head of *line*.
+
+    Args:
+        line: The whole line, without its end.
+        stamps: Reads the line's time.
+        any_program: Take a line whoever wrote it: then any head will do, or
+            none, and a tag that may well be a rule's prefix stays with the
+            message ("Jan  8 03:37:09 DENY: IN=…").
+
+    Returns:
+        None where the head is of no known form (never with *any_program*).
+    """
+    priority = _PRIORITY.match(line)
+    start = priority.end() if priority else 0
+    kernels_own = priority is None or int(priority[1]) >> 3 == 0
+    head = (
+        _read_rfc5424(line, start, stamps)
+        or _read_kernel_buffer(line, start, stamps, kernels_own=kernels_own)
+        or _read_syslog(line, start, stamps, any_program=any_program)
+    )
+    if head is None and any_program:
+        return Head("", None, None, None, start)
+    return head
+
+
+def _read_rfc5424(line: str, start: int, stamps: StampReader) -> Head | None:
+    match = _RFC5424.match(line, start)
+    if match is None:
+        return None
+    time = stamps.iso(match["time"]) if match["time"] else None
+    return _with_uptime(line, Head(match["program"], time, None, match["host"], match.end()))
+
+
+def _read_kernel_buffer(
+    line: str, start: int, stamps: StampReader, *, kernels_own: bool
+) -> Head | None:
+    """Read a line of /dev/kmsg or dmesg, which is the kernel's unless it shows another facility."""
+    if start == 0 and (kmsg := _KMSG.match(line)):
+        program = KERNEL if int(kmsg[1]) >> 3 == 0 else ""
+        return Head(program, None, int(kmsg[2]) / 1e6, None, kmsg.end())
+    decoded = _DECODED_PRIORITY.match(line, start)
+    if decoded:
+        start = decoded.end()
+        kernels_own = decoded[1] == "kern"
+    program = KERNEL if kernels_own else ""
+    if uptime := _UPTIME.match(line, start):
+        return _of_monotonic(line, Head(program, None, float(uptime[1]), None, uptime.end()))
+    if ctime := _DMESG_CTIME.match(line, start):
+        return Head(program, stamps.ctime(ctime[1]), None, None, ctime.end())
+    iso = _DMESG_ISO.match(line, start)
+    # Syslog daemons write the fraction behind a point, and then the host;
+    # dmesg writes a comma.  A stamp and the kernel's uptime is nobody else's.
+    if iso and (decoded or "," in iso[1] or _UPTIME.match(line, iso.end())):
+        return _with_uptime(line, Head(program, stamps.iso(iso[1]), None, None, iso.end()))
+    return None
+
+
+def _of_monotonic(line: str, head: Head) -> Head:
+    """
+    Look for the sender that `journalctl -o short-monotonic` writes behind the uptime.
+
+    A rule's prefix may look like one ("iptables DROP: "), but has no PID.
+    """
+    sender = _MONOTONIC_SENDER.match(line, head.end)
+    if sender is None or not (sender[3] or sender[2] == KERNEL):
+        return head
+    return head._replace(program=sender[2], host=sender[1], end=sender.end())
+
+
+def _read_syslog(line: str, start: int, stamps: StampReader, *, any_program: bool) -> Head | None:
+    leading = _LEADING_FACILITY.match(line, start)
+    stamp = _STAMP.match(line, leading.end() if leading else start)
+    if stamp is None:
+        return None
+    sender = _SENDER.match(line, stamp.end())
+    if sender and not (any_program and _is_prefix(line, sender)):
+        tag = _TAG.match(line, sender.end())
+        assert tag is not None  # The sender's look-ahead has seen it.
+        head = Head(tag[1], _read_stamp(stamp, stamps), None, sender[1], tag.end())
+        return _with_uptime(line, head)
+    if not any_program:
+        return None
+    host = _ANY_SENDER.match(line, stamp.end())
+    end = host.end() if host else stamp.end()
+    return _with_uptime(
+        line, Head("", _read_stamp(stamp, stamps), None, host[1] if host else None, end)
+    )
+
+
+def _is_prefix(line: str, sender: "re.Match[str]") -> bool:
+    """
+    Tell whether what looks like a tag may be a rule's prefix instead.
+
+    A file that only ulogd writes has no tags: the prefix follows the host.
+    It is taken for a tag if it is the kernel's, has a PID, or is followed by
+    more than the packet and tells no verdict.
+    """
+    tag = _TAG.match(line, sender.end())
+    assert tag is not None
+    if tag[1] == KERNEL or tag[2]:
+        return False
+    packet_follows = line.startswith(("IN=", "OUT="), tag.end())
+    return packet_follows or words_verdict(tag[1]) != UNKNOWN
+
+
+def _read_stamp(stamp: "re.Match[str]", stamps: StampReader) -> datetime | None:
+    form = stamp.lastgroup
+    if form == "full_zone":
+        zone = "Z" if stamp["full_zone"] in ("UTC", "GMT") else ""
+        return stamps.iso(stamp["full"] + zone)
+    if form == "clock" or form is None:  # A time of day names no day.
+        return None
+    readers = {
+        "syslog": stamps.syslog,
+        "iso": stamps.iso,
+        "ctime": stamps.ctime,
+        "epoch": stamps.epoch,
+        "common": stamps.common,
+    }
+    return readers[form](stamp[form])
+
+
+def _with_uptime(line: str, head: Head) -> Head:
+    uptime = _UPTIME.match(line, head.end)
+    if uptime is None:
+        return head
+    return head._replace(uptime=float(uptime[1]), end=uptime.end())

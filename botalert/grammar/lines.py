@@ -1,0 +1,135 @@
+"""
+One line of a log into a drop, or the reason why not.
+
+The two readers share a face, so that all that follows is one corridor:
+however a line is read, a :class:`~botalert.model.Drop` comes out.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Protocol
+
+from botalert.grammar.heads import read_head
+from botalert.grammar.packets import is_arp, looks_like_packet, packet_start, read_packet
+from botalert.grammar.verdicts import UNKNOWN, read_verdict
+from botalert.model import Drop, Outcome, Packet
+from botalert.times import StampReader
+
+ANY_PROGRAM = "*"
+
+# rsyslog's and syslogd's own note; the packet stands in the brackets.
+_REPEATED = re.compile(
+    r"message repeated (\d+) times: \[ ?(?:\[ *\d+\.\d+(?:@\d+)?\] ?)?", re.ASCII
+)
+_DESCRIPTION = re.compile(r'(?:^|[ \]])DESCR=(?:"([^"]*)"?|([^ ]*))')
+
+
+class LineReader(Protocol):
+    """Reads the lines of one log."""
+
+    def read(self, line: bytes) -> Drop | Outcome:
+        """Read one line, given without its newline; never raises for what it says."""
+        ...
+
+
+def text_of(line: bytes) -> str:
+    """Decode a line as read; bytes that are no UTF-8 become U+FFFD."""
+    return line.removesuffix(b"\r").decode("utf-8", "replace")
+
+
+class KernelReader:
+    """
+    Reads what the kernel's packet loggers write.
+
+    Args:
+        programs: The syslog programs whose lines are believed; "*" for any.
+        stamps: Reads the lines' times.
+    """
+
+    def __init__(self, programs: Collection[str], stamps: StampReader) -> None:
+        self._programs = frozenset(programs)
+        self._any_program = ANY_PROGRAM in programs
+        self._stamps = stamps
+
+    def read(self, line: bytes) -> Drop | Outcome:
+        """See :class:`LineReader`."""
+        text = text_of(line)
+        head = read_head(text.lstrip("\0"), self._stamps, any_program=self._any_program)
+        if head is None or not (self._any_program or head.program in self._programs):
+            return Outcome.NOT_A_PACKET
+        message, repeat = _unwrap(text.lstrip("\0")[head.end :])
+        start = packet_start(message)
+        if start is None:
+            return _unread(message)
+        packet = read_packet(message[start:])
+        if packet is None:
+            return _unread(message)
+        prefix = message[:start].strip()
+        return Drop(
+            packet=_described(packet, prefix),
+            prefix=prefix,
+            verdict=read_verdict(prefix),
+            time=head.time,
+            uptime=head.uptime,
+            host=head.host,
+            repeat=repeat,
+            line=text,
+        )
+
+
+def _unwrap(message: str) -> tuple[str, int]:
+    repeated = _REPEATED.match(message)
+    if repeated is None:
+        return message, 1
+    body = message[repeated.end() :].rstrip()
+    return body.removesuffix("]"), int(repeated[1])
+
+
+def _unread(message: str) -> Outcome:
+    if looks_like_packet(message) and not is_arp(message):
+        return Outcome.UNPARSED
+    return Outcome.NOT_A_PACKET
+
+
+def _described(packet: Packet, prefix: str) -> Packet:
+    """Add UniFi's DESCR, which stands before the packet, to its fields."""
+    described = _DESCRIPTION.search(prefix)
+    if described is None:
+        return packet
+    value = described[1] if described[1] is not None else described[2]
+    return Packet({"DESCR": value, **packet.fields}, packet.flags, packet.embedded)
+
+
+class PatternReader:
+    """
+    Reads lines by an administrator's own pattern, whole, as 0.5a did.
+
+    Programs and verdicts don't apply, and a source need not be an address.
+
+    Args:
+        pattern: Searched in each line; its named groups are the fields.
+        stamps: Reads the lines' times.
+    """
+
+    def __init__(self, pattern: "re.Pattern[str]", stamps: StampReader) -> None:
+        self._pattern = pattern
+        self._stamps = stamps
+
+    def read(self, line: bytes) -> Drop | Outcome:
+        """See :class:`LineReader`."""
+        text = text_of(line)
+        found = self._pattern.search(text.strip())
+        if found is None:
+            return Outcome.NOT_A_PACKET
+        fields = {name: value for name, value in found.groupdict().items() if value is not None}
+        head = read_head(text, self._stamps, any_program=True)
+        return Drop(
+            packet=Packet(fields),
+            prefix="",
+            verdict=UNKNOWN,
+            time=head.time if head else None,
+            uptime=head.uptime if head else None,
+            host=head.host if head else None,
+            repeat=1,
+            line=text,
+        )

@@ -1,0 +1,78 @@
+"""
+A stream cut into blocks of whole lines.
+
+Memory follows the block, not the log.  How the stream is cut changes
+nothing in what the lines are; a property test holds that.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+BLOCK_BYTES = 1 << 20
+# A longer line is no log line but damage, and is passed over whole.  It must
+# not be shorter than a block, or the cut would decide which lines are.
+LINE_LIMIT_BYTES = 4 << 20
+
+
+class Stream(Protocol):
+    """What blocks are cut from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to *size* bytes; nothing at the end."""
+        ...
+
+
+class LineBlocks:
+    """
+    Blocks of whole lines of a stream.
+
+    A line longer than ``LINE_LIMIT_BYTES`` becomes an empty one.
+
+    Args:
+        stream: Where the bytes come from.
+        offset: Where in the log the stream stands.
+        unfinished: Whether to give a last line without its newline, too.
+            One that is still being written has to wait.
+        block_bytes: How much to read at once.
+
+    Attributes:
+        offset: Behind the last line given; bytes from the log's beginning.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        offset: int = 0,
+        unfinished: bool = True,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        assert block_bytes <= LINE_LIMIT_BYTES
+        self.offset = offset
+        self._stream = stream
+        self._unfinished = unfinished
+        self._block_bytes = block_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the blocks; each but perhaps the last ends with a newline."""
+        carried: list[bytes] = []
+        carried_bytes = 0
+        while chunk := self._stream.read(self._block_bytes):
+            cut = chunk.rfind(b"\n") + 1
+            if not cut:
+                carried_bytes += len(chunk)
+                if carried_bytes <= LINE_LIMIT_BYTES:
+                    carried.append(chunk)
+                continue
+            first_end = chunk.index(b"\n")
+            self.offset += carried_bytes + cut
+            if carried_bytes + first_end > LINE_LIMIT_BYTES:
+                yield chunk[first_end:cut]
+            else:
+                yield b"".join([*carried, chunk[:cut]])
+            carried = [chunk[cut:]]
+            carried_bytes = len(chunk) - cut
+        if self._unfinished and carried_bytes:
+            self.offset += carried_bytes
+            if carried_bytes <= LINE_LIMIT_BYTES:
+                yield b"".join(carried)

@@ -1,0 +1,156 @@
+"""
+SMTP, with STARTTLS, implicit TLS and a login (RFC 5321, 3207, 8314, 4954).
+"""
+
+import smtplib
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from email.message import EmailMessage
+from pathlib import Path
+
+from botalert.config.mailserver import SMTPS, STARTTLS, MailServer
+from botalert.errors import reading_error
+from botalert.mail.transport import DeliveryError, ServerDownError
+from botalert.printable import printable
+
+TIMEOUT_SECONDS = 60
+# RFC 5321, section 3.8: the server closes the channel.
+CLOSING = 421
+HEARD = 250
+
+
+class SmtpTransport:
+    """
+    Sends mails over one connection, made when the first is sent.
+
+    Args:
+        server: Where to, and how.
+        user: Whom to log in as; "" for nobody.
+        password_file: Its first line is the password.
+    """
+
+    def __init__(self, server: MailServer, user: str, password_file: str) -> None:
+        self._server = server
+        self._user = user
+        self._password_file = password_file
+        self._connection: smtplib.SMTP | None = None
+
+    def send(self, message: EmailMessage, sender: str, recipients: Sequence[str]) -> dict[str, str]:
+        """See :class:`~botalert.mail.transport.Transport`."""
+        with self._told(sender):
+            connection = self._connection
+            if connection is not None and not _listens(connection):
+                connection = None
+            try:
+                refused = (connection or self._connect()).send_message(
+                    message, sender, list(recipients)
+                )
+            except smtplib.SMTPSenderRefused as error:
+                # Servers end a connection after so many mails (Exim's
+                # smtp_accept_max_per_connection); nothing of this one was
+                # taken, so a new connection repeats nothing.
+                if connection is None or error.smtp_code != CLOSING:
+                    raise
+                refused = self._connect().send_message(message, sender, list(recipients))
+        return {address: _said(*reason) for address, reason in refused.items()}
+
+    def close(self) -> None:
+        """Take leave of the server, if it still listens."""
+        if self._connection is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                self._connection.quit()
+            self._connection = None
+
+    @contextmanager
+    def _told(self, sender: str) -> Iterator[None]:
+        """Tell what goes wrong with one mail as a :class:`DeliveryError`."""
+        try:
+            yield
+        except smtplib.SMTPRecipientsRefused as error:
+            reasons = {f"{who}: {_said(*why)}" for who, why in error.recipients.items()}
+            raise self._failure(f"refused every recipient: {'; '.join(sorted(reasons))}") from error
+        except smtplib.SMTPSenderRefused as error:
+            said = _said(error.smtp_code, error.smtp_error)
+            raise self._failure(f"refused the sender {sender}: {said}") from error
+        except smtplib.SMTPResponseException as error:
+            said = _said(error.smtp_code, error.smtp_error)
+            raise self._failure(f"refused the mail: {said}") from error
+        except (smtplib.SMTPException, OSError) as error:
+            # Where in the dialogue it broke is not known: begin a new one.
+            self._connection = None
+            raise self._failure(f"broke off: {error}") from error
+
+    def _failure(self, what: str) -> DeliveryError:
+        return DeliveryError(f"{self._server}: {printable(what)}")
+
+    def _connect(self) -> smtplib.SMTP:
+        self.close()
+        try:
+            self._connection = self._greeted()
+            if self._user:
+                self._connection.login(self._user, self._password())
+        except smtplib.SMTPAuthenticationError as error:
+            self.close()
+            raise self._down(
+                f"refused the login of {self._user!r}: {_said(error.smtp_code, error.smtp_error)}. "
+                "Look at mailuser: and mailpasswordfile:"
+            ) from error
+        except ssl.SSLCertVerificationError as error:
+            raise self._down(
+                f"its certificate is not to be trusted: {error.verify_message}. "
+                "Use the name that the certificate has, or add its CA to the system's"
+            ) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise self._down(
+                f"{_reason(error)}. Look at mailserver: and whether it runs"
+            ) from error
+        return self._connection
+
+    def _greeted(self) -> smtplib.SMTP:
+        host, port = self._server.host, self._server.port
+        if self._server.scheme == SMTPS:
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        connection = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+        if self._server.scheme == STARTTLS:
+            try:
+                connection.starttls(context=ssl.create_default_context())
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _password(self) -> str:
+        path = self._password_file
+        try:
+            return Path(path).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        except OSError as error:
+            raise ServerDownError(f"mailpasswordfile: {reading_error(path, error)}") from error
+
+    def _down(self, what: str) -> ServerDownError:
+        return ServerDownError(f"{self._server}: {printable(what)}")
+
+
+def _listens(connection: smtplib.SMTP) -> bool:
+    """Ask whether the server still wants to hear of more."""
+    try:
+        return connection.noop()[0] == HEARD
+    except (smtplib.SMTPException, OSError):
+        return False
+
+
+def _said(code: int, text: bytes | str) -> str:
+    """Write a server's answer on one line."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    return f"{code} {' '.join(text.split())}".strip()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _said(error.smtp_code, error.smtp_error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,231 @@
+"""
+The plain meaning of "this drop meets this signal".
+
+Values are validated once, when the configuration is read; what stands here
+is pure matching, in the simplest words.  :mod:`botalert.scan` is faster and
+must agree with it; a property test holds it to that.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Protocol
+
+from botalert.grammar.packets import PROTOCOLS
+from botalert.grammar.verdicts import DROP, UNKNOWN
+from botalert.model import Drop
+
+_NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
+
+
+class Test(Protocol):
+    """One value of a condition: whole values, without white space around them."""
+
+    def holds(self, value: str) -> bool:
+        """Tell whether *value*, as logged, is what the condition asks for."""
+        ...
+
+    def words(self) -> str:
+        """Say the value for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A whole value; compared with or without regard to case."""
+
+    text: str
+    exact_case: bool = False
+
+    def holds(self, value: str) -> bool:
+        """See :class:`Test`."""
+        if self.exact_case:
+            return value == self.text
+        return value.casefold() == self.text.casefold()
+
+    def words(self) -> str:
+        """See :class:`Test`."""
+        return self.text or '""'
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A whole value in which "*" stands for anything."""
+
+    text: str
+    exact_case: bool = False
+
+    def holds(self, value: str) -> bool:
+        """See :class:`Test`."""
+        flags = re.DOTALL if self.exact_case else re.DOTALL | re.IGNORECASE
+        parts = (re.escape(part) for part in self.text.split("*"))
+        return re.fullmatch(".*".join(parts), value, flags) is not None
+
+    def words(self) -> str:
+        """See :class:`Test`."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number from *low* to *high*, both included; decimal, or hexadecimal behind 0x."""
+
+    low: int
+    high: int
+
+    def holds(self, value: str) -> bool:
+        """See :class:`Test`."""
+        number = number_of(value)
+        return number is not None and self.low <= number <= self.high
+
+    def words(self) -> str:
+        """See :class:`Test`."""
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolRange:
+    """Protocol numbers from *low* to *high*; the log has names or numbers."""
+
+    low: int
+    high: int
+
+    def holds(self, value: str) -> bool:
+        """See :class:`Test`."""
+        number = _NUMBERS_OF_PROTOCOLS.get(value.casefold(), number_of(value))
+        return number is not None and self.low <= number <= self.high
+
+    def words(self) -> str:
+        """See :class:`Test`."""
+        return Range(self.low, self.high).words()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An address or a network."""
+
+    network: IPv4Network | IPv6Network
+
+    def holds(self, value: str) -> bool:
+        """See :class:`Test`."""
+        try:
+            return ip_address(value) in self.network
+        except ValueError:
+            return False
+
+    def words(self) -> str:
+        """See :class:`Test`."""
+        if self.network.prefixlen == self.network.max_prefixlen:
+            return str(self.network.network_address)
+        return str(self.network)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """
+    What a signal asks of one field.
+
+    Holds when one of the plain tests does (or there is none) and none of
+    the barred ones.  A field that the line lacks meets no plain test and
+    every barred one.
+
+    Attributes:
+        field: The log's name, or PREFIX, HOST, VERDICT or FLAGS.
+        plain: The values, any of which will do.
+        barred: The values with "!" before them, none of which may be there.
+        text: The condition as written, for messages.
+    """
+
+    field: str
+    plain: tuple[Test, ...]
+    barred: tuple[Test, ...]
+    text: str
+
+    def meets(self, drop: Drop) -> bool:
+        """Tell whether *drop* is what this condition asks for."""
+        values = field_values(drop, self.field)
+        if any(test.holds(value) for test in self.barred for value in values):
+            return False
+        return not self.plain or any(test.holds(value) for test in self.plain for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """
+    One configured section: which drops matter.
+
+    Attributes:
+        name: The section's name.
+        conditions: All of them must hold.
+        template: The name of its mail's template set.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+    template: str = "alert"
+
+
+REFUSED = Condition("VERDICT", (Text(DROP), Text(UNKNOWN)), (), f"{DROP}, {UNKNOWN}")
+
+
+def number_of(value: str) -> int | None:
+    """Read a number as the kernel logs one: decimal, or hexadecimal behind 0x."""
+    try:
+        if value[:2] in ("0x", "0X"):
+            return int(value[2:], 16)
+        return int(value) if value.isascii() and value.isdigit() else None
+    except ValueError:
+        return None
+
+
+def field_values(drop: Drop, field: str) -> tuple[str, ...]:
+    """
+    Give what *drop* has of *field*: none if it lacks it.
+
+    FLAGS has many values, or "" where no flag is set.  MAC is the sender's
+    address and the whole of the field, so that a value of either length
+    finds what it means.
+    """
+    if field == "FLAGS":
+        return drop.packet.flags or ("",)
+    if field == "VERDICT":
+        return (drop.verdict,)
+    if field == "PREFIX":
+        return (drop.prefix,)
+    if field == "HOST":
+        return () if drop.host is None else (drop.host,)
+    if field == "MAC":
+        return _mac_values(drop)
+    value = drop.packet.fields.get(field)
+    return () if value is None else (value,)
+
+
+def sender_mac(drop: Drop) -> str | None:
+    """
+    Give the sender's hardware address, in lower case.
+
+    The kernel logs the link header: destination, source, protocol.  Bytes 7
+    to 12 of its 14 are the sender's; a longer one has packet bytes behind.
+    """
+    fields = drop.packet.fields
+    sender = fields.get("MACSRC")
+    if not sender:
+        octets = fields.get("MAC", "").split(":")
+        sender = ":".join(octets[6:12]) if len(octets) >= 14 else None
+    return sender.lower() if sender else None
+
+
+def _mac_values(drop: Drop) -> tuple[str, ...]:
+    whole = drop.packet.fields.get("MAC")
+    sender = sender_mac(drop)
+    return tuple(value for value in (whole, sender) if value is not None)
+
+
+def first_failure(drop: Drop, signal: Signal) -> Condition | None:
+    """Give the first of *signal*'s conditions that *drop* does not meet."""
+    return next((c for c in signal.conditions if not c.meets(drop)), None)
+
+
+def matches(drop: Drop, signal: Signal) -> bool:
+    """Tell whether *drop* meets all that *signal* asks, and has a source."""
+    return bool(drop.packet.fields.get("SRC")) and first_failure(drop, signal) is None

@@ -1,0 +1,107 @@
+"""
+The vocabulary: what the stages hand to each other.
+
+Plain frozen values; this module imports nothing of ours.  The words are
+those of the documentation: a *drop* is a packet line of the log, a *hit* is
+what a scan keeps of a drop that meets a signal, a *detection* is a fact in
+the state file, an *alert* is the mail about it.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """
+    One packet as the kernel writes it.
+
+    Attributes:
+        fields: The log's names to the values as logged; SRC and DST in
+            canonical short form, a numeric PROTO by its usual name.
+        flags: Bare words such as DF and SYN, in the line's order.
+        embedded: The packet that an ICMP error quotes in brackets.
+    """
+
+    fields: Mapping[str, str]
+    flags: tuple[str, ...] = ()
+    embedded: "Packet | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """
+    One packet line of the log, parsed.
+
+    Attributes:
+        packet: What the line says of the packet.
+        prefix: What stands between the line's head and the packet.
+        verdict: "drop", "accept" or "unknown", read from the prefix.
+        time: The line's stamp, aware; None where it has none.
+        uptime: Seconds since boot, where the kernel wrote them.
+        host: The machine that logged it, where the line says so.
+        repeat: How many packets this line stands for.
+        line: The line as read, without its end.
+    """
+
+    packet: Packet
+    prefix: str
+    verdict: str
+    time: datetime | None
+    uptime: float | None
+    host: str | None
+    repeat: int
+    line: str
+
+
+class Outcome(Enum):
+    """What a line is that carries no drop."""
+
+    NOT_A_PACKET = "not a packet line"
+    UNPARSED = "looks like a packet line, but cannot be read"
+
+
+class Hit(NamedTuple):
+    """What a scan keeps of a drop that meets a signal's conditions."""
+
+    signal: str
+    source: str
+    time: datetime | None
+    destination: str | None
+    port: str | None
+    interface: str | None
+    mac: str | None
+    repeat: int
+    line: str
+
+
+class Cursor(NamedTuple):
+    """
+    How far a log has been read.
+
+    Attributes:
+        offset: Bytes read from the log's beginning, after unpacking.
+        fingerprint: Hash of the log's first bytes; tells one file from
+            another that has taken its name.
+        fingerprint_bytes: How many bytes the fingerprint covers.
+    """
+
+    offset: int
+    fingerprint: str
+    fingerprint_bytes: int
+
+
+SourceRank = tuple[int, int, str]
+
+
+def source_rank(source: str) -> SourceRank:
+    """Order sources: IPv4 before IPv6, both as numbers; other text after them."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return (9, 0, source)
+    return (address.version, int(address), "")

@@ -1,0 +1,307 @@
+"""
+EDGE: what is remembered between runs.  Alone knows SQL.
+
+One SQLite file.  What a run found and how far it read are one transaction,
+so a crash leaves both or neither; an alert is marked sent only after the
+mail server took it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from itertools import groupby
+from urllib.parse import quote
+
+from botalert.detect import Alert, Detection, detection_rank, signal_order
+from botalert.errors import (
+    BotalertError,
+    CannotCreateError,
+    ConfigurationError,
+    DataError,
+    InputOutputError,
+    NoPermissionError,
+    TryAgainError,
+    writing_error,
+)
+from botalert.model import Cursor
+from botalert.tally import Tallies, merged, packed, unpacked
+
+# "bota" in ASCII: tells our files from other SQLite files (PRAGMA application_id).
+APPLICATION_ID = 0x626F7461
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o750
+
+# Step N brings a file of schema version N to N + 1.  Steps are never edited,
+# only added: files of every version are out there.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # How far each log has been read.
+        """CREATE TABLE cursor (
+            log TEXT PRIMARY KEY,
+            offset INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            fingerprint_bytes INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        # What each log told of each source, by signal; as botalert.tally packs it.
+        """CREATE TABLE tally (
+            source TEXT NOT NULL,
+            signal TEXT NOT NULL,
+            log TEXT NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (source, signal, log)
+        )""",
+        # The mail about each detection; pending while alerted is NULL.
+        """CREATE TABLE alert (
+            source TEXT NOT NULL,
+            signal TEXT NOT NULL,
+            message_id TEXT NOT NULL,
+            alerted TEXT,
+            PRIMARY KEY (source, signal)
+        )""",
+        "CREATE INDEX alert_pending ON alert (source, signal) WHERE alerted IS NULL",
+    ),
+)
+
+
+class State:
+    """
+    The state file, open.
+
+    Use :func:`opened` or :func:`opened_for_reading`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def cursor(self, log: str) -> Cursor | None:
+        """Give how far *log* has been read; None if it never was."""
+        row = self._connection.execute(
+            "SELECT offset, fingerprint, fingerprint_bytes FROM cursor WHERE log = ?", (log,)
+        ).fetchone()
+        return Cursor(*row) if row else None
+
+    def record(
+        self, log: str, tallies: Tallies, cursor: Cursor, new_message_id: Callable[[], str]
+    ) -> int:
+        """
+        Add what was read of *log*, with how far that was, in one transaction.
+
+        A source that its signal had not been seen to find before becomes a
+        pending alert.
+
+        Returns:
+            How many detections are new.
+        """
+        new = 0
+        with self._transaction() as connection:
+            for (signal, source), tally in tallies.items():
+                known = connection.execute(
+                    "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?",
+                    (source, signal, log),
+                ).fetchone()
+                whole = merged([unpacked(known[0]), tally]) if known else tally
+                connection.execute(
+                    "INSERT OR REPLACE INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?)",
+                    (source, signal, log, packed(whole)),
+                )
+                new += connection.execute(
+                    "INSERT INTO alert (source, signal, message_id) VALUES (?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (source, signal, new_message_id()),
+                ).rowcount
+            connection.execute(
+                "INSERT OR REPLACE INTO cursor (log, offset, fingerprint, fingerprint_bytes) "
+                "VALUES (?, ?, ?, ?)",
+                (log, *cursor),
+            )
+        return new
+
+    def alerts(self, signal_names: Sequence[str]) -> list[Alert]:
+        """Give every detection on record with its alert, in the order that people see."""
+        return self._in_order(self._alerts(""), signal_names)
+
+    def pending(self, signal_names: Sequence[str]) -> list[Alert]:
+        """Give the alerts that are still to be sent, in the order that people see."""
+        return self._in_order(self._alerts("WHERE alerted IS NULL"), signal_names)
+
+    def mark_sent(self, alert: Alert, moment: datetime) -> None:
+        """Remember that the mail server took *alert*."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE alert SET alerted = ? WHERE source = ? AND signal = ? AND message_id = ?",
+                (
+                    moment.isoformat(),
+                    alert.detection.source,
+                    alert.detection.signal,
+                    alert.message_id,
+                ),
+            )
+
+    def forget(self, source: str, signal: str | None) -> int:
+        """
+        Forget *source*, or only what *signal* found of it.
+
+        Returns:
+            How many detections were forgotten.
+        """
+        parameters = (source,) if signal is None else (source, signal)
+        where = "WHERE source = ?" + ("" if signal is None else " AND signal = ?")
+        with self._transaction() as connection:
+            connection.execute(f"DELETE FROM tally {where}", parameters)
+            return connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
+
+    def _alerts(self, where: str) -> Iterator[Alert]:
+        # A log's name orders what several logs tell of one source, as a run
+        # reads them; the moments at which runs happen must not.
+        rows = self._connection.execute(
+            "SELECT source, signal, message_id, alerted, body "
+            f"FROM (SELECT * FROM alert {where}) JOIN tally USING (source, signal) "
+            "ORDER BY source, signal, log"
+        )
+        for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
+            tally = merged(unpacked(row[4]) for row in group)
+            moment = datetime.fromisoformat(alerted) if alerted else None
+            yield Alert(Detection(signal, source, tally), message_id, moment)
+
+    @staticmethod
+    def _in_order(alerts: Iterable[Alert], signal_names: Sequence[str]) -> list[Alert]:
+        order = signal_order(signal_names)
+        return sorted(alerts, key=lambda alert: detection_rank(alert.detection, order))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        finally:
+            # Some errors, a full disk among them, have rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def make_directory(path: str) -> None:
+    """
+    Make the directory in which the file *path* will stand.
+
+    Raises:
+        BotalertError: It cannot be made.
+    """
+    directory = os.path.dirname(path) or "."
+    if os.path.isdir(directory):
+        return
+    try:
+        os.makedirs(directory)
+        os.chmod(directory, DIRECTORY_MODE)  # Whatever the umask is.
+    except OSError as error:
+        raise writing_error(directory, error) from error
+
+
+@contextmanager
+def opened(path: str) -> Iterator[State]:
+    """
+    Open the state file at *path* for writing; make it if it isn't there.
+
+    Its integrity is checked, and an older schema is brought up to date, each
+    step together with its own record.
+
+    Raises:
+        BotalertError: It cannot be made or written, is damaged, is another
+            program's, or was written by a newer botalert.
+    """
+    make_directory(path)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+    except OSError as error:
+        raise writing_error(path, error) from error
+    with _told(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        # The whole file is one to copy or delete, and no transaction is lost
+        # to a power failure.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = FULL")
+        _check(path, connection)
+        _migrate(connection)
+        yield State(connection)
+
+
+@contextmanager
+def opened_for_reading(path: str) -> Iterator[State | None]:
+    """
+    Open the state file at *path* without changing it; None if there is none.
+
+    Raises:
+        BotalertError: It may not be read, is damaged, or is not ours.
+    """
+    if not os.path.exists(path):
+        yield None
+        return
+    address = f"file:{quote(os.path.abspath(path))}?mode=ro"
+    with (
+        _told(path),
+        closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection,
+    ):
+        version = _check(path, connection)
+        yield State(connection) if version == len(MIGRATIONS) else None
+
+
+def _check(path: str, connection: sqlite3.Connection) -> int:
+    """Tell the schema's version; 0 for a file that is still empty."""
+    (identity,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if identity != APPLICATION_ID and tables:
+        raise ConfigurationError(
+            [f"{path}: is another program's SQLite file. Name a file of botalert's own: statefile:"]
+        )
+    if version > len(MIGRATIONS):
+        raise DataError(
+            f"{path}: was written by a newer botalert (schema {version}, "
+            f"this one knows {len(MIGRATIONS)}). Install that version again."
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise _damaged(path, verdict)
+    return int(version)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def _damaged(path: str, what: str) -> BotalertError:
+    return InputOutputError(
+        f"{path}: the state file is damaged: {what}. Restore it from a backup, or move it "
+        "away: the next run begins a new one, and every source alerts again."
+    )
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _error_of(path, error) from error
+
+
+def _error_of(path: str, error: sqlite3.Error) -> BotalertError:
+    # The primary result code is the low byte of the extended one.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(path, str(error))
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TryAgainError(f"{path}: another program is using it. Try again later.")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return NoPermissionError(f"{path}: may not be written: {error}. Run as its owner.")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return CannotCreateError(f"{path}: cannot be opened: {error}. Look at its directory.")
+    return InputOutputError(f"{path}: {error}. Free some space or look at the disk.")

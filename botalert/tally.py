@@ -1,0 +1,231 @@
+"""
+What one signal saw of one source, as a value that merges.
+
+A tally has an empty value and an associative merge, so neither the blocks
+that a log is cut into, nor worker processes, nor the moments of runs change
+what is known in the end.  Neighbours merge in reading order.
+
+Many different destinations are kept as the k whose hashes are smallest
+(KMV; Bar-Yossef and others, "Counting Distinct Elements in a Data Stream",
+RANDOM 2002): an item that is among the k smallest of all is so in every
+part, so its count is exact however the parts are grouped, and the k-th hash
+tells how many there were.
+"""
+
+import heapq
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Self
+
+from botalert.model import Hit
+
+KEPT_ITEMS = 256
+KEPT_LINES = 5
+KEPT_NAMES = 16
+EVIDENCE_CHARACTERS = 2048
+
+_HASH_BYTES = 8
+_HASH_SPAN = 1 << (8 * _HASH_BYTES)
+
+
+def _rank(item: str) -> int:
+    digest = blake2b(item.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
+    return int.from_bytes(digest.digest(), "big")
+
+
+class Distinct:
+    """
+    Distinct items, each with its count; exact up to ``KEPT_ITEMS`` of them.
+
+    Attributes:
+        counts: The items kept, with how often each came.
+        overflowed: Whether there were more than are kept.
+    """
+
+    __slots__ = ("_highest", "counts", "overflowed")
+
+    def __init__(
+        self, counts: Mapping[str, int] | None = None, *, overflowed: bool = False
+    ) -> None:
+        self.counts: dict[str, int] = {}
+        self.overflowed = overflowed
+        # A heap of negated ranks: the largest kept rank first.
+        self._highest: list[tuple[int, str]] = []
+        for item, count in (counts or {}).items():
+            self.add(item, count)
+
+    def add(self, item: str, count: int) -> None:
+        """Count *item*, *count* times."""
+        if item in self.counts:
+            self.counts[item] += count
+            return
+        rank = _rank(item)
+        if len(self.counts) >= KEPT_ITEMS:
+            self.overflowed = True
+            if (-rank, item) <= self._highest[0]:
+                return
+            _, dropped = heapq.heappop(self._highest)
+            del self.counts[dropped]
+        heapq.heappush(self._highest, (-rank, item))
+        self.counts[item] = count
+
+    def merge(self, other: Self) -> None:
+        """Add all that *other* counted."""
+        self.overflowed = self.overflowed or other.overflowed
+        for item, count in other.counts.items():
+            self.add(item, count)
+
+    def distinct(self) -> int:
+        """Tell how many distinct items there were; an estimate if not all are kept."""
+        if not self.overflowed:
+            return len(self.counts)
+        kth_rank = -self._highest[0][0]
+        return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(kth_rank, 1))
+
+    def ranked(self) -> dict[str, int]:
+        """Give the kept items by count downwards, then by name."""
+        return dict(sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is kept and whether it is all."""
+        if not isinstance(other, Distinct):
+            return NotImplemented
+        return self.counts == other.counts and self.overflowed == other.overflowed
+
+    def __repr__(self) -> str:
+        """Show what is kept."""
+        return f"Distinct({self.counts!r}, overflowed={self.overflowed})"
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    What one signal saw of one source.
+
+    Attributes:
+        packets: How many packets, repeats included.
+        first_seen: The earliest stamp; None where no line had one.
+        last_seen: The latest stamp.
+        destinations: DST, by packets.
+        ports: DPT, by packets; packets without one are not in it.
+        interfaces: Where they came in, in the order seen, few.
+        macs: The senders' hardware addresses, in the order seen, few.
+        evidence: The first lines, as read.
+    """
+
+    packets: int = 0
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    destinations: Distinct = field(default_factory=Distinct)
+    ports: Distinct = field(default_factory=Distinct)
+    interfaces: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+    def add(self, hit: Hit) -> None:
+        """Count one hit, the next in reading order."""
+        self.packets += hit.repeat
+        self._see(hit.time, hit.time)
+        if hit.destination is not None:
+            self.destinations.add(hit.destination, hit.repeat)
+        if hit.port is not None:
+            self.ports.add(hit.port, hit.repeat)
+        if hit.interface:
+            self.interfaces = _first(self.interfaces, (hit.interface,))
+        if hit.mac:
+            self.macs = _first(self.macs, (hit.mac,))
+        if len(self.evidence) < KEPT_LINES:
+            self.evidence += (hit.line[:EVIDENCE_CHARACTERS],)
+
+    def merge(self, later: "Tally") -> None:
+        """Take in *later*, what was read after this."""
+        self.packets += later.packets
+        self._see(later.first_seen, later.last_seen)
+        self.destinations.merge(later.destinations)
+        self.ports.merge(later.ports)
+        self.interfaces = _first(self.interfaces, later.interfaces)
+        self.macs = _first(self.macs, later.macs)
+        self.evidence = (self.evidence + later.evidence)[:KEPT_LINES]
+
+    def _see(self, first: datetime | None, last: datetime | None) -> None:
+        # Of one instant written with two offsets the first read stays.
+        if first is not None and (self.first_seen is None or first < self.first_seen):
+            self.first_seen = first
+        if last is not None and (self.last_seen is None or last > self.last_seen):
+            self.last_seen = last
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """Merge *tallies*, given in reading order, into a new one."""
+    whole = Tally()
+    for tally in tallies:
+        whole.merge(tally)
+    return whole
+
+
+def _first(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the first few distinct names."""
+    if all(name in seen for name in new):
+        return seen
+    return tuple(dict.fromkeys(seen + new))[:KEPT_NAMES]
+
+
+Tallies = dict[tuple[str, str], Tally]
+"""Tallies by signal and source."""
+
+
+def fold(hits: Iterable[Hit], tallies: Tallies | None = None) -> Tallies:
+    """Make tallies of *hits*, given in reading order; add to *tallies* if given."""
+    tallies = {} if tallies is None else tallies
+    for hit in hits:
+        key = (hit.signal, hit.source)
+        tally = tallies.get(key)
+        if tally is None:
+            tally = tallies[key] = Tally()
+        tally.add(hit)
+    return tallies
+
+
+def packed(tally: Tally) -> str:
+    """Write *tally* as one line of JSON, for the state file."""
+    return json.dumps(
+        {
+            "packets": tally.packets,
+            "first_seen": _iso(tally.first_seen),
+            "last_seen": _iso(tally.last_seen),
+            "destinations": [tally.destinations.counts, tally.destinations.overflowed],
+            "ports": [tally.ports.counts, tally.ports.overflowed],
+            "interfaces": tally.interfaces,
+            "macs": tally.macs,
+            "evidence": tally.evidence,
+        },
+        separators=(",", ":"),
+    )
+
+
+def unpacked(text: str) -> Tally:
+    """Read what :func:`packed` wrote."""
+    body: dict[str, Any] = json.loads(text)
+    return Tally(
+        packets=body["packets"],
+        first_seen=_moment(body["first_seen"]),
+        last_seen=_moment(body["last_seen"]),
+        destinations=Distinct(body["destinations"][0], overflowed=body["destinations"][1]),
+        ports=Distinct(body["ports"][0], overflowed=body["ports"][1]),
+        interfaces=tuple(body["interfaces"]),
+        macs=tuple(body["macs"]),
+        evidence=tuple(body["evidence"]),
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

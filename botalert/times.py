@@ -1,0 +1,205 @@
+"""
+Stamps of log lines into aware datetimes.
+
+A call of dateutil's parser costs 59 µs and a scanned line about 1 µs, so the
+forms that logs are full of are read by hand here, and dateutil reads what
+people type after --since.  Tests hold both to one answer.
+
+Every datetime that leaves this module has a fixed offset as its tzinfo, so
+that two of them compare as instants: with a shared zone object Python would
+compare the wall clocks, and the hour that autumn repeats would be wrong.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from dateutil import parser, tz
+
+# A fast sender's clock: a stamp this far ahead is still of this year.
+CLOCK_SKEW = timedelta(days=1)
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+    )
+}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# 29 February may lie this many years back: 1896 to 1904 had none between.
+_LEAP_SEARCH_YEARS = 9
+
+WHEN_HELP = (
+    "today, yesterday, 3h ago (s, m, h, d, w), 2026-11-20, '2026-11-20 14:30', "
+    "2026-11-20T14:30:00+01:00 or 'Nov 20 14:30'"
+)
+
+
+def fixed(moment: datetime) -> datetime:
+    """Give *moment*'s tzinfo as the plain offset that it has then."""
+    offset = moment.utcoffset() or timedelta(0)
+    return moment.replace(tzinfo=timezone(offset) if offset else UTC, fold=0)
+
+
+def zone_named(name: str | None) -> tzinfo | None:
+    """
+    Find a time zone; the machine's own for None.
+
+    dateutil looks in the system's database and then in its own copy, so it
+    works on a machine without tzdata.  None where no zone has that name.
+    """
+    return tz.gettz(name) if name else tz.gettz() or tz.tzlocal()
+
+
+def microseconds(fraction: str | None) -> int:
+    """Read the digits behind a second's point, of any number, down to µs."""
+    return int(fraction[:6].ljust(6, "0")) if fraction else 0
+
+
+class StampReader:
+    """
+    Reads the stamps of one log in one run.
+
+    Remembers the last minute of each form: lines come in order, so all but
+    the first of a minute cost a dictionary look-up.
+
+    Args:
+        now: When this run began; aware.
+        zone: Of stamps that carry none.
+    """
+
+    def __init__(self, now: datetime, zone: tzinfo) -> None:
+        self.now = now
+        self.zone = zone
+        self._minutes: dict[str, tuple[str, datetime | None]] = {}
+
+    def syslog(self, stamp: str) -> datetime | None:
+        """
+        Read "Nov 20 23:58:33", perhaps with a fraction.
+
+        RFC 3164, section 4.1.2, has no year and no zone: the latest year
+        that puts the stamp no more than a day after *now*.
+        """
+        whole, _, fraction = stamp.partition(".")
+        return self._within("syslog", whole, fraction, self._syslog_minute)
+
+    def ctime(self, stamp: str) -> datetime | None:
+        """Read "Mon Mar 23 13:16:49 2026", as ctime(3), dmesg -T and OpenWrt write it."""
+        clock, year = stamp[4:-5], stamp[-4:]
+        return self._within("ctime" + year, clock, "", lambda m: self._local(int(year), m))
+
+    def iso(self, stamp: str) -> datetime | None:
+        """Read RFC 3339, also with a comma, a space, or no colon or zone at all."""
+        clock, rest = stamp[:19], stamp[19:]
+        fraction = ""
+        if rest[:1] in (".", ","):
+            digits = len(rest) - len(rest[1:].lstrip("0123456789"))
+            fraction, rest = rest[1:digits], rest[digits:]
+        return self._within("iso" + rest, clock, fraction, lambda m: self._iso_minute(m, rest))
+
+    def common(self, stamp: str) -> datetime | None:
+        """Read "20/Jun/2022:13:09:14 +0200", the common log format, which Proxmox VE uses."""
+        day, month, year = stamp[:2], stamp[3:6], stamp[7:11]
+        if month not in _MONTHS:
+            return None
+        return self.iso(f"{year}-{_MONTHS[month]:02}-{day}T{stamp[12:20]}{stamp[21:]}")
+
+    def epoch(self, stamp: str) -> datetime:
+        """Read seconds since 1970, as `journalctl -o short-unix` writes them."""
+        whole, _, fraction = stamp.partition(".")
+        moment = datetime.fromtimestamp(int(whole), UTC) + timedelta(
+            microseconds=microseconds(fraction)
+        )
+        return fixed(moment.astimezone(self.zone))
+
+    def _within(
+        self, form: str, clock: str, fraction: str, minute_of: Callable[[str], datetime | None]
+    ) -> datetime | None:
+        minute, second = clock[:-2], int(clock[-2:])
+        known = self._minutes.get(form)
+        if known is None or known[0] != minute:
+            known = (minute, minute_of(minute))
+            self._minutes[form] = known
+        base = known[1]
+        if base is None or second > 60:
+            return None
+        if second == 60:  # RFC 3339 allows a leap second; datetime does not.
+            return base + timedelta(seconds=60)
+        return base.replace(second=second, microsecond=microseconds(fraction))
+
+    def _syslog_minute(self, minute: str) -> datetime | None:
+        latest = self.now.astimezone(self.zone) + CLOCK_SKEW
+        for year in range(latest.year, latest.year - _LEAP_SEARCH_YEARS, -1):
+            moment = self._local(year, minute)
+            if moment is not None and moment <= latest:
+                return moment
+        return None
+
+    def _local(self, year: int, minute: str) -> datetime | None:
+        month, day, clock = minute.split()
+        try:
+            moment = datetime(
+                year, _MONTHS[month], int(day), int(clock[:2]), int(clock[3:5]), tzinfo=self.zone
+            )
+        except (ValueError, KeyError):
+            return None
+        return fixed(moment)
+
+    def _iso_minute(self, minute: str, zone: str) -> datetime | None:
+        try:
+            moment = datetime(
+                int(minute[:4]),
+                int(minute[5:7]),
+                int(minute[8:10]),
+                int(minute[11:13]),
+                int(minute[14:16]),
+                tzinfo=_offset(zone) if zone else self.zone,
+            )
+        except ValueError:
+            return None
+        return fixed(moment)
+
+
+def _offset(zone: str) -> timezone:
+    if zone in ("Z", "z"):
+        return UTC
+    digits = zone[1:].replace(":", "")
+    span = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-span if zone[0] == "-" else span)
+
+
+def _zone_written(name: str | None, offset_seconds: int | None) -> tzinfo:
+    if offset_seconds is not None:
+        return timezone(timedelta(seconds=offset_seconds))
+    zone = zone_named(name)
+    if zone is None:
+        raise ValueError(f"there is no time zone {name!r}")
+    return zone
+
+
+def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """
+    Read what a person types after --since or --until.
+
+    "today", "yesterday" and "3h ago" are ours; dateutil reads the rest, in
+    *zone* unless the text names one.  What the text leaves out is today's.
+
+    Raises:
+        ValueError: The text is no date; the message shows what can be read.
+    """
+    local = now.astimezone(zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    words = text.strip().lower()
+    if words == "today":
+        return fixed(midnight)
+    if words == "yesterday":
+        return fixed(midnight - timedelta(days=1))
+    try:
+        if ago := re.fullmatch(r"(\d+) ?([smhdw]) ago", words):
+            return fixed((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).astimezone(zone))
+        moment = parser.parse(
+            text, default=midnight.replace(tzinfo=None, fold=0), tzinfos=_zone_written
+        )
+        return fixed(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a date. Write {WHEN_HELP}.") from error
