@@ -73,8 +73,8 @@ _LEADING_FACILITY = re.compile(rf"{_FACILITY}:? ")
 _HOST = r"[^\s\[\]\"'=][^\s\[\]\"'=]*(?<!:)"
 _TAG = re.compile(r"([^\s\[\]:]+)(\[\d+\])?:(?: |$)")
 # A relay may write the host twice.
-_SENDER = re.compile(rf" +(?:({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?(?={_TAG.pattern})")
 _ANY_SENDER = re.compile(rf" +(?:(?!{_FACILITY} )({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?")
+_SENDER = re.compile(rf"{_ANY_SENDER.pattern}(?={_TAG.pattern})")
 _MONOTONIC_SENDER = re.compile(rf"({_HOST}) {_TAG.pattern}")
 # RFC 5424, section 6: version, time, host, app-name, procid, msgid, data.
 _RFC5424 = re.compile(
@@ -83,7 +83,7 @@ _RFC5424 = re.compile(
     [ ](?: - | (?P<host> [!-~]+ ) )
     [ ](?P<program> [!-~]+ )
     [ ][!-~]+ [ ][!-~]+
-    [ ](?: - | (?: \[ [^ \]"]+ (?: [ ] [^ \]"=]+ = "(?: [^"\\\]] | \\. )*" )* \] )+ )
+    [ ](?: - | (?: \[ [^ \]"]+ (?: [ ] [^ \]"=]+ = "(?: [^"\\] | \\. )*" )* \] )+ )
     (?: [ ] \ufeff? | $ )
     """,
     re.VERBOSE | re.ASCII,

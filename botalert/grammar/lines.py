@@ -33,8 +33,13 @@ class LineReader(Protocol):
 
 
 def text_of(line: bytes) -> str:
-    """Decode a line as read; bytes that are no UTF-8 become U+FFFD."""
-    return line.removesuffix(b"\r").decode("utf-8", "replace")
+    """
+    Decode a line as read; bytes that are no UTF-8 become U+FFFD.
+
+    A crash leaves NUL bytes where a line was to be written; they stand
+    before the next one.
+    """
+    return line.removesuffix(b"\r").lstrip(b"\0").decode("utf-8", "replace")
 
 
 class KernelReader:
@@ -54,10 +59,10 @@ class KernelReader:
     def read(self, line: bytes) -> Drop | Outcome:
         """See :class:`LineReader`."""
         text = text_of(line)
-        head = read_head(text.lstrip("\0"), self._stamps, any_program=self._any_program)
+        head = read_head(text, self._stamps, any_program=self._any_program)
         if head is None or not (self._any_program or head.program in self._programs):
             return Outcome.NOT_A_PACKET
-        message, repeat = _unwrap(text.lstrip("\0")[head.end :])
+        message, repeat = _unwrap(text[head.end :])
         start = packet_start(message)
         if start is None:
             return _unread(message)

@@ -51,7 +51,7 @@ _TOKEN = re.compile(
     (?: OPT[ ]\( (?P<options> [^)]* ) \)?
       | INCOMPLETE[ ]\[ (?P<bytes> [0-9]+ ) (?:[ ]bytes\])?
       | (?P<quote> \[ ) (?= SRC= )
-      | (?P<name> [A-Z][A-Z0-9_]* ) = (?P<value> [^ ]*? ) (?= [ ] | \]+(?:[ ]|$) | $ )
+      | (?P<name> [A-Z][A-Z0-9_]* ) = (?P<value> [^ ]* )
       | (?P<fragment_name> FRAG | ID ) : (?P<fragment> [^ \]]* )
       | (?P<flag> [A-Z]+ ) (?= [ \]] | $ )
     )
@@ -108,33 +108,31 @@ def read_packet(text: str) -> Packet | None:
     at.  A line that is only cut short is read as far as it goes.
     """
     packet = _Draft()
-    open_packets = [packet]
+    nested = [packet]  # Quotes nest; the innermost is last.
     for token in _TOKEN.finditer(text):
-        current = open_packets[-1]
-        kind = token.lastgroup
-        if kind == "quote":
-            quoted = _Draft()
-            current.embedded.append(quoted)
-            open_packets.append(quoted)
-        elif kind == "close":
-            if len(open_packets) > 1:
-                open_packets.pop()
-        elif kind == "value":
+        current = nested[-1]
+        if token.lastgroup == "quote":
+            nested.append(current.quote())
+        elif token.lastgroup == "close":
+            nested = nested[:-1] or nested
+        elif token.lastgroup == "value":
             if token.end() == len(text) and not token["value"]:
                 break  # "DPT=" at the line's very end lost its value.
-            if not current.add(token["name"], token["value"]) and current is packet:
+            value, closed = _unclosed(token["value"], len(nested) - 1)
+            if not current.add(token["name"], value) and current is packet:
                 return None
-        elif kind == "fragment":
-            current.fields.setdefault(token["fragment_name"], token["fragment"])
-        elif kind == "bytes":
-            current.fields.setdefault("INCOMPLETE", token["bytes"])
-        elif kind == "options":
-            current.fields.setdefault("OPT", token["options"].strip())
-        elif token["flag"] in FLAGS:
-            current.flags.append(token["flag"])
+            nested = nested[: len(nested) - closed]
+        else:
+            current.note(token)
     if not packet.fields.keys() >= {"SRC", "DST"}:
         return None
     return packet.packet()
+
+
+def _unclosed(value: str, depth: int) -> tuple[str, int]:
+    """Part the brackets that close quotes, at most *depth*, from the end of *value*."""
+    bare = value.rstrip("]") if depth else value  # An interface may be called "a]".
+    return bare, min(len(value) - len(bare), depth)
 
 
 class _Draft:
@@ -146,6 +144,24 @@ class _Draft:
         self.fields: dict[str, str] = {}
         self.flags: list[str] = []
         self.embedded: list[_Draft] = []
+
+    def quote(self) -> "_Draft":
+        """Begin the packet that this one quotes."""
+        quoted = _Draft()
+        self.embedded.append(quoted)
+        return quoted
+
+    def note(self, token: "re.Match[str]") -> None:
+        """Note what is neither a pair nor a bracket."""
+        kind = token.lastgroup
+        if kind == "fragment":
+            self.fields.setdefault(token["fragment_name"], token["fragment"])
+        elif kind == "bytes":
+            self.fields.setdefault("INCOMPLETE", token["bytes"])
+        elif kind == "options":
+            self.fields.setdefault("OPT", token["options"].strip())
+        elif token["flag"] in FLAGS:
+            self.flags.append(token["flag"])
 
     def add(self, name: str, value: str) -> bool:
         """Add a field if its name is new; tell whether its value is sound."""
