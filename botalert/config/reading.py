@@ -157,7 +157,8 @@ class _Notes:
         self._file = file
         self._line = 0
         self._section = ""
-        self.keys: set[tuple[str, str]] = set()
+        # In file order: `explain` tells the first condition that failed.
+        self.keys: dict[tuple[str, str], None] = {}
         self._found: set[str] = set()
 
     def numbered(self, lines: list[str]) -> Iterator[str]:
@@ -187,7 +188,7 @@ class _Notes:
             first = self._source.places[self._section, key]
             self.fault(self._line, key, f"is there twice, first in line {first.line}. Remove one.")
         else:
-            self.keys.add((self._section, key))
+            self.keys[self._section, key] = None
             self._source.places[self._section, key] = place
         return key
 
