@@ -3,6 +3,7 @@ The command line: what may be typed, and its help.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -12,19 +13,19 @@ from botalert.times import WHEN_HELP
 
 SYSTEM_CONFIG = "/etc/botalert.conf"
 
-_STATUSES = """\
-exit status:
-  0   done, also when something was detected
-  64  the command line cannot be understood
-  65  the input cannot be used (a damaged archive)
-  66  there is no such log
-  69  a program that is needed is missing
-  73  a file cannot be made
-  74  reading or writing failed
-  75  try again later: another run is on, or alerts are still pending
-  77  no permission
-  78  the configuration has faults
-"""
+EXIT_STATUSES = {
+    os.EX_OK: "done, also when something was detected",
+    os.EX_USAGE: "the command line cannot be understood",
+    os.EX_DATAERR: "the input cannot be used (a damaged archive)",
+    os.EX_NOINPUT: "there is no such log",
+    os.EX_UNAVAILABLE: "a program that is needed is missing",
+    os.EX_CANTCREAT: "a file cannot be made",
+    os.EX_IOERR: "reading or writing failed",
+    os.EX_TEMPFAIL: "try again later: another run is on, or alerts are still pending",
+    os.EX_NOPERM: "no permission",
+    os.EX_CONFIG: "the configuration has faults",
+}
+"""What each exit status means; the help and botalert(8) show it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,7 +42,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         UsageError: It cannot be understood.
     """
-    parser = _parser()
+    parser = argument_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         if not arguments:
@@ -58,7 +59,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Give the parser of the whole command line; botalert(8) is made from it, too."""
     parser = _Parser(
         prog="botalert",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
             "mails once about each."
         ),
         epilog=(
-            f"{_STATUSES}\nbotalert COMMAND --help tells more of each command; "
+            f"exit status:\n{_statuses()}\n\nbotalert COMMAND --help tells more of each command; "
             "botalert(8) and\nbotalert.conf(5) tell all."
         ),
     )
@@ -91,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         _common(command, top=False)
         add(command)
     return parser
+
+
+def _statuses() -> str:
+    return "\n".join(f"  {status:<3} {meaning}" for status, meaning in EXIT_STATUSES.items())
 
 
 def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
