@@ -64,6 +64,8 @@ def _needle(condition: Condition) -> Needle | None:
 def _interface_bytes(test: object) -> bytes | None:
     # An interface is never the line's last word: SRC= must follow.
     match test:
+        case Text(""):
+            return b" "
         case Text(text, exact_case=True) if text.isascii():
             return text.encode() + b" "
         case Pattern(text, exact_case=True) if text.isascii():

@@ -168,11 +168,12 @@ def _offset(zone: str) -> timezone:
     return timezone(-span if zone[0] == "-" else span)
 
 
-def _zone_written(name: str | None, offset_seconds: int | None) -> tzinfo:
+def _zone_written(name: str | None, offset_seconds: int | None) -> tzinfo | None:
+    """Find the zone that a person wrote, for dateutil; None where none was."""
     if offset_seconds is not None:
         return timezone(timedelta(seconds=offset_seconds))
-    zone = zone_named(name)
-    if zone is None:
+    zone = zone_named(name) if name else None
+    if name and zone is None:
         raise ValueError(f"there is no time zone {name!r}")
     return zone
 

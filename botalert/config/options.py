@@ -153,5 +153,5 @@ def is_condition_key(key: str) -> bool:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Say which of *known* was perhaps meant by *word*; "" if none is near."""
     by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_folded, n=2)
+    near = sorted(difflib.get_close_matches(word.casefold(), by_folded, n=2))
     return f"Did you mean {' or '.join(by_folded[name] for name in near)}?" if near else ""

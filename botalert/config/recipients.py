@@ -4,10 +4,13 @@
 
 import re
 from dataclasses import dataclass
-from email.utils import formataddr, getaddresses
+from email.utils import formataddr, unquote
 
 # An address may lack its domain ("root"): the local MTA adds one.
 _ADDRESS = re.compile(r"[!#-'*+/-9=?A-Z^-~.-]+(?:@[A-Za-z0-9.-]+|@\[[0-9A-Za-z:.]+\])?")
+# What stands between two commas, but for those of a quoted name.
+_SEPARATED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",]|")+')
+_NAMED = re.compile(r"(.*)<\s*([^<>\s]*)\s*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,13 @@ def read_mailboxes(text: str) -> tuple[Mailbox, ...]:
     Raises:
         ValueError: One is no address; quotes it.
     """
-    wanted = re.sub(r"(?:\s*,)+\s*(?=,|$)", "", text.strip().lstrip(", ")).strip()
-    if not wanted:
-        return ()
     boxes = []
-    for name, address in getaddresses([wanted]):
+    for item in (part.strip() for part in _SEPARATED.findall(text)):
+        if not item:
+            continue
+        found = _NAMED.fullmatch(item)
+        name, address = (unquote(found[1].strip()), found[2]) if found else ("", item)
         if not _ADDRESS.fullmatch(address) or not name.isprintable():
-            shown = address or name or wanted
-            raise ValueError(f"{shown!r} is not a mail address. Write you@example.org")
+            raise ValueError(f"{item!r} is not a mail address. Write you@example.org")
         boxes.append(Mailbox(name, address))
     return tuple(boxes)

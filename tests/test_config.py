@@ -1,0 +1,443 @@
+"""botalert.conf: what a 0.5a file means, inheritance, and every fault at once."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botalert.config import Config, load
+from botalert.config.mailserver import MailServer, read_mailserver
+from botalert.config.options import FIELDS, OPTIONS, suggestion
+from botalert.config.recipients import Mailbox, read_mailboxes
+from botalert.config.warnings import config_warnings
+from botalert.config.words import signal_words
+from botalert.errors import ConfigurationError
+from botalert.match import REFUSED, Signal
+from botalert.shipped import shipped
+
+# As an administrator of 0.5a had it; a comment in Latin-1 and all.
+OF_05A = """\
+[DEFAULT]
+logfile: /var/log/messages
+#mailserver: smtp.myprovider.com
+mailserver: localhost ; the MTA here
+
+[recipients]
+From: firewall@yourdomain
+To: you@yourdomain,
+Cc:
+Bcc:
+
+[signals]
+log: smtp,
+
+; each signal
+[smtp]
+IN: eth0
+OUT:
+SRC:
+DST:
+PROTO: TCP
+SPT:
+DPT: 25
+"""
+
+MINIMAL = """\
+[recipients]
+From: firewall@example.org
+To: you@example.org
+[signals]
+log: smtp
+[smtp]
+DPT: 25
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a configuration; give its path."""
+
+    def _write(text: str | bytes, **extra: str) -> str:
+        path = tmp_path / "botalert.conf"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        for name, content in extra.items():
+            (tmp_path / "botalert.conf.d").mkdir(exist_ok=True)
+            (tmp_path / "botalert.conf.d" / name.replace("_", ".")).write_text(content)
+        return str(path)
+
+    return _write
+
+
+def faults(path: str, *, mails: bool = True) -> list[str]:
+    """Give the faults of the file at *path*, without its directory."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, mails=mails)
+    return [fault.replace(f"{Path(path).parent}/", "") for fault in caught.value.faults]
+
+
+def asked(config: Config, name: str) -> dict[str, str]:
+    """Give what the signal *name* asks, as written."""
+    signal = config.signal(name)
+    assert signal is not None
+    return {c.field: c.text for c in signal.conditions if c is not REFUSED}
+
+
+def test_a_file_of_05a_means_what_it_meant(write):
+    """Empty values ask nothing, a trailing comma is fine, ` ;` begins a comment."""
+    config = load(write(OF_05A.replace("each", "chaque d\xe9faut").encode("latin-1")), mails=True)
+    assert config.logs == ("/var/log/messages",)
+    assert config.mailserver == MailServer("smtp", "localhost", 25)
+    assert config.signal_names == ("smtp",)
+    assert asked(config, "smtp") == {"IN": "eth0", "PROTO": "TCP", "DPT": "25"}
+    assert config.recipients is not None
+    assert config.recipients.addresses == ("you@yourdomain",)
+    assert config.recipients.sender == Mailbox("", "firewall@yourdomain")
+
+
+def test_the_files_of_05as_release_are_read(tmp_path):
+    """The release itself, where the package index can be reached."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:",
+         "-d", str(tmp_path), "botalert==0.5a"],
+        capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
+    archives = [*tmp_path.glob("botalert-0.5a*")]
+    if not archives:
+        pytest.skip(f"lacks the release of 0.5a: {done.stderr.decode()[-200:]}")
+    if archives[0].suffix == ".zip":
+        zipfile.ZipFile(archives[0]).extractall(tmp_path)
+    else:
+        tarfile.open(archives[0]).extractall(tmp_path, filter="data")
+    found = [*tmp_path.rglob("*.conf")]
+    assert len(found) == 2
+    for path in found:
+        assert asked(load(str(path), mails=True), "smtp") == {
+            "IN": "eth0", "PROTO": "TCP", "DPT": "25",
+        }  # fmt: skip
+
+
+def test_what_default_says_holds_in_every_section(write):
+    """A condition there is no fault in [recipients]; an empty value asks nothing again."""
+    text = f"[DEFAULT]\nIN: eth1\ntemplate: mine\n{MINIMAL}IN:\n[telnet]\nDPT: 23\n"
+    config = load(write(text))
+    assert asked(config, "smtp") == {"DPT": "25"}
+    assert asked(config, "telnet") == {"IN": "eth1", "DPT": "23"}
+    assert [signal.template for signal in config.others] == ["mine"]
+
+
+def test_more_files_are_read_after_in_name_order(write):
+    """The same section in two files is one, later keys winning; inheritance is of all."""
+    path = write(
+        MINIMAL,
+        b_conf="[smtp]\nTTL: 2\n[signals]\nlog: smtp, smb\n[smb]\nDPT: 445\n",
+        a_conf="[DEFAULT]\nPROTO: TCP\nDPT: 99\n[smtp]\nTTL: 1\nLEN: 60\n",
+        c_txt="not read",
+    )
+    config = load(path)
+    assert config.signal_names == ("smtp", "smb")
+    assert asked(config, "smtp") == {"DPT": "25", "TTL": "2", "LEN": "60", "PROTO": "TCP"}
+    assert asked(config, "smb") == {"DPT": "445", "PROTO": "TCP"}
+    assert [Path(name).name for name in config.files] == ["botalert.conf", "a.conf", "b.conf"]
+
+
+def test_a_percent_sign_and_a_second_colon_are_just_that(write):
+    """There is no interpolation."""
+    path = write(MINIMAL + "PREFIX: 100%s:%(x)s:\n")
+    assert asked(load(path), "smtp")["PREFIX"] == "100%s:%(x)s:"
+
+
+def test_every_fault_is_told_at_once_with_its_place_and_a_remedy(write):
+    """File, line, section, key, fault, value and remedy, in the order of the lines."""
+    text = """\
+[DEFAULT]
+logfle: /var/log/messages
+timezone: Mars/Olympus
+mailserver: ftp://x
+DPT: 70000
+[recipients]
+From: nobody at all
+Too: you@example.org
+[signals]
+log: smtp, telnt
+[smtp]
+DTP: 25
+DST: 192.168.1.0/33
+statefile: /x
+DTP: 25
+[telnet]
+PROTO: TCP
+[telnet]
+what is this
+"""
+    assert faults(write(text)) == [
+        "botalert.conf:2 [DEFAULT] logfle: is not known here. Did you mean logfile?",
+        "botalert.conf:3 [DEFAULT] timezone: 'Mars/Olympus' is not a time zone. "
+        "Write one as Europe/Paris or UTC",
+        "botalert.conf:4 [DEFAULT] mailserver: 'ftp://x' is not a mail server. Write host, "
+        "host:port, smtp://host:port, smtp+starttls://host:port, smtps://host:port, "
+        "sendmail:/path or maildir:/path",
+        "botalert.conf:5 [DEFAULT] DPT: '70000' is not a port from 0 to 65535 or a range of "
+        "them. Write the number: DPT: 25, or DPT: 6660-6669",
+        "botalert.conf:6 [recipients] To: names nobody. Write To: you@example.org",
+        "botalert.conf:7 [recipients] From: 'nobody at all' is not a mail address. "
+        "Write you@example.org",
+        "botalert.conf:8 [recipients] Too: is not known here. Did you mean To?",
+        "botalert.conf:10 [signals] log: 'telnt' is no signal's section. Did you mean telnet?",
+        "botalert.conf:12 [smtp] DTP: is not known here. Did you mean DPT or DST?",
+        "botalert.conf:13 [smtp] DST: '192.168.1.0/33' is not an address or network. Write one as "
+        "192.168.1.10, 192.168.0.0/16 or 2001:db8::/32: DST: …",
+        "botalert.conf:14 [smtp] statefile: does not belong here. Move it into [DEFAULT].",
+        "botalert.conf:15 [smtp] DTP: is there twice, first in line 12. Remove one.",
+        "botalert.conf:18 [telnet]: is there twice in this file. Unite the two.",
+        "botalert.conf:19 [telnet]: 'what is this\\n' is no 'key: value'. "
+        "Write a colon behind the key.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "[signals]: is missing"),
+        ("key: 1\n" + MINIMAL, "botalert.conf:1: stands before any [section]"),
+        ("[DEFAULT]\nregex: (\n" + MINIMAL, "[DEFAULT] regex: '(' is not a pattern"),
+        ("[DEFAULT]\nregex: (?P<DST>x)\n" + MINIMAL, "has no group SRC"),
+        ("[DEFAULT]\nmailuser: me\n" + MINIMAL, "mailuser: has no mailpasswordfile"),
+        (
+            "[DEFAULT]\nmailuser: me\nmailpasswordfile: /nowhere\n" + MINIMAL,
+            "mailpasswordfile: '/nowhere' cannot be read",
+        ),
+        ("[DEFAULT]\n[DEFAULT]\n" + MINIMAL, "botalert.conf:2 [DEFAULT]: is there twice"),
+        (MINIMAL + "template: ../x\n", "[smtp] template: '../x' is not"),
+        (MINIMAL + "FOO: 1\n", "[smtp] FOO: is not known here. "),
+        (MINIMAL.replace("To:", "SRC:"), "[recipients] SRC: is a condition. Move it"),
+        (MINIMAL.replace("firewall@", "a@b, c@"), "names more than one sender"),
+        (MINIMAL.replace("you@example.org", ","), "[recipients] To: names nobody"),
+    ],
+)
+def test_a_fault_is_told(write, text, expected):
+    """Each with its place."""
+    assert any(expected in fault for fault in faults(write(text))), faults(write(text))
+
+
+def test_a_missing_file_is_a_fault_that_names_the_remedy(tmp_path):
+    """As is one that cannot be read."""
+    assert "no such file. Install the shipped" in faults(str(tmp_path / "none.conf"))[0]
+    assert "is a directory" in faults(str(tmp_path))[0]
+
+
+def test_who_gets_mail_matters_only_where_mail_is_sent(write):
+    """A scan needs no recipients."""
+    path = write("[signals]\nlog: a\n[a]\n")
+    assert load(path).recipients is None
+    assert len(faults(path)) == 2
+
+
+def test_headers_may_be_in_any_case(write):
+    """0.5a took FROM, too."""
+    config = load(write(MINIMAL.replace("From", "FROM").replace("To", "to")), mails=True)
+    assert config.recipients is not None
+    assert config.recipients.sender.address == "firewall@example.org"
+
+
+def test_a_patterns_groups_are_conditions(write):
+    """Whatever they are called; verdicts don't apply."""
+    path = write(
+        "[DEFAULT]\nregex: from (?P<SRC>\\S+) (?P<reason>.*)$\n"
+        + MINIMAL
+        + "reason: bad\nSRC: bob\n"
+    )
+    config = load(path)
+    assert config.pattern is not None
+    assert asked(config, "smtp") == {"DPT": "25", "reason": "bad", "SRC": "bob"}
+    assert REFUSED not in config.signals[0].conditions
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_faults_or_a_configuration(tmp_path_factory, content):
+    """Never a crash."""
+    path = tmp_path_factory.mktemp("conf") / "botalert.conf"
+    path.write_bytes(content)
+    try:
+        load(str(path), mails=True)
+    except ConfigurationError as error:
+        assert error.faults
+
+
+@given(st.lists(st.sampled_from([*(o.name for o in OPTIONS), *FIELDS, "x", "[smtp]", "[signals]", "[recipients]", "[DEFAULT]"]), max_size=12), st.lists(st.sampled_from(["", "1", "a@b", "smtp", "TCP", "25", "!", '""', "/x", "*"]), min_size=12))  # fmt: skip  # noqa: E501
+def test_any_mixture_of_keys_and_values_is_faults_or_a_configuration(
+    tmp_path_factory, keys, values
+):
+    """Every option in every section, with any value."""
+    path = tmp_path_factory.mktemp("conf") / "botalert.conf"
+    path.write_text(
+        "\n".join(
+            key if key.startswith("[") else f"{key}: {value}"
+            for key, value in zip(keys, values, strict=False)
+        )
+    )
+    try:
+        load(str(path), mails=True)
+    except ConfigurationError as error:
+        assert all(fault.startswith(str(path)) for fault in error.faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost", MailServer("smtp", "localhost", 25)),
+        ("mx.example.org:2525", MailServer("smtp", "mx.example.org", 2525)),
+        ("smtp://192.0.2.1:26", MailServer("smtp", "192.0.2.1", 26)),
+        ("smtp+starttls://mx.example.org", MailServer("smtp+starttls", "mx.example.org", 587)),
+        ("smtps://[2001:db8::25]", MailServer("smtps", "2001:db8::25", 465)),
+        ("sendmail:/usr/lib/sendmail", MailServer("sendmail", path="/usr/lib/sendmail")),
+        ("sendmail:", MailServer("sendmail", path="/usr/sbin/sendmail")),
+        ("maildir:/var/mail/x", MailServer("maildir", path="/var/mail/x")),
+    ],
+)
+def test_a_mail_server_is_read(text, expected):
+    """With the default port of each way."""
+    assert read_mailserver(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["host:0", "host:99999", "a b", "maildir:", "http://x", "x://y", ":25"]
+)
+def test_what_is_no_mail_server_is_refused(text):
+    """It is quoted."""
+    with pytest.raises(ValueError, match="maildir:"):
+        read_mailserver(text)
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [("localhost", "localhost:25"), ("smtps://[::1]", "[::1]:465"), ("maildir:/x", "maildir:/x")],
+)
+def test_a_mail_server_is_named_shortly(server, expected):
+    """For messages."""
+    assert str(read_mailserver(server)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        (",", ()),
+        ("a@b,", (Mailbox("", "a@b"),)),
+        ("a@b,, ,c@d, ", (Mailbox("", "a@b"), Mailbox("", "c@d"))),
+        ("root", (Mailbox("", "root"),)),
+        ('"Doe, Jane" <j@x.org>', (Mailbox("Doe, Jane", "j@x.org"),)),
+        ("Zoë <z@x.org>", (Mailbox("Zoë", "z@x.org"),)),
+        ("a@[192.0.2.1]", (Mailbox("", "a@[192.0.2.1]"),)),
+    ],
+)
+def test_addresses_are_read(text, expected):
+    """With names, without domains, with any commas."""
+    assert read_mailboxes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a b@c", "jö@x.org", "a@b c@d", "<>", "a@b\x07", "a@", "@b"])
+def test_what_is_no_address_is_refused(text):
+    """Headers take no surprises."""
+    with pytest.raises(ValueError, match="is not a mail address"):
+        read_mailboxes(text)
+
+
+def warnings_of(write, text: str) -> list[str]:
+    config = load(write(MINIMAL + text))
+    return list(config_warnings(config, ["lo", "eth0", "br-lan"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("IN: eth1", "this machine has no interface 'eth1'. Did you mean eth0?"),
+        ("OUT: ppp*", "this machine has no interface 'ppp*'"),
+        ("IN: an-interface-of-a-long-name", "at most 15 characters"),
+        ("TTL: 1, !1", "TTL: can never be met: each of its values is barred, too"),
+        ("PROTO: ICMP", "PROTO: can never be met together with a port: ICMP has none"),
+        ("PROTO: 1-5", "can never be met together with a port"),
+        ("PROTO: TPC", "'TPC' is no protocol that the kernel logs. Did you mean TCP"),
+        ("PROTO: UDP\nFLAGS: SYN", "FLAGS: can never be met: UDP is not TCP"),
+        ('IN: ""\nOUT: ""', "IN and OUT: can never be met"),
+        ("SRC: 10.0.0.0/8\nDST: 2001:db8::/32", "one asks for IPv4 and the other for IPv6"),
+    ],
+)
+def test_a_signal_that_may_never_fire_is_warned_of(write, text, expected):
+    """With its place."""
+    warned = warnings_of(write, text)
+    assert any(expected in warning for warning in warned), warned
+    assert all("botalert.conf:6 [smtp] " in warning for warning in warned)
+
+
+def test_a_sound_signal_is_not_warned_of(write):
+    """Silence when all is well."""
+    text = 'IN: eth0, br*\nOUT: ""\nPROTO: TCP, 17\nFLAGS: SYN, !ACK\nSRC: 10.0.0.0/8\nDST: !::/0\n'
+    assert warnings_of(write, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[DEFAULT]\nregex: (?P<SRC>x)\n" + MINIMAL, "regex: is searched in every line"),
+        (MINIMAL.replace("log: smtp", "log:"), "log: names no signal"),
+        (
+            "[DEFAULT]\nmailserver: mx.example.org\nmailuser: me\nmailpasswordfile: /dev/null\n"
+            + MINIMAL,
+            "in clear; use mailserver: smtp+starttls://mx.example.org",
+        ),
+    ],
+)
+def test_what_may_not_be_meant_is_warned_of(write, text, expected):
+    """Of the configuration as a whole."""
+    assert any(expected in line for line in config_warnings(load(write(text)), []))
+
+
+def test_a_login_on_this_machine_needs_no_encryption(write):
+    """Nothing goes over the network."""
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        text = (
+            f"[DEFAULT]\nmailserver: {host}\nmailuser: me\nmailpasswordfile: /dev/null\n{MINIMAL}"
+        )
+        assert list(config_warnings(load(write(text)), [])) == []
+
+
+def test_a_signal_is_said_in_words(write):
+    """For `botalert check` and for the mail."""
+    config = load(write(OF_05A))
+    assert signal_words(config.signals[0]) == (
+        "packets that the firewall did not let through and that came in by eth0, are TCP and "
+        "are for port 25"
+    )
+    text = 'SRC: 10.0.0.0/8, 2001:db8::1, !10.0.0.5\nOUT: ""\nVERDICT: accept\nTTL: 1-5\n'
+    config = load(write(MINIMAL + text))
+    assert signal_words(config.signals[0]) == (
+        "packets that are for port 25, come from 10.0.0.0/8 or 2001:db8::1 but not 10.0.0.5, were "
+        "to go out by no value, have the verdict accept and have TTL 1-5"
+    )
+    assert (
+        signal_words(Signal("x", (REFUSED,))) == "all packets that the firewall did not let through"
+    )
+
+
+def test_the_shipped_configuration_has_no_faults():
+    """But for the addresses, which are to be filled in."""
+    assert load(str(shipped("botalert.conf")), mails=True).signal_names == ("smtp",)
+
+
+def test_a_suggestion_is_made_only_for_what_is_near():
+    """Else the known ones are listed."""
+    assert suggestion("logfiles", ["logfile", "programs"]) == "Did you mean logfile?"
+    assert suggestion("zzz", ["logfile"]) == ""
+
+
+def test_the_zone_is_the_configured_one(write):
+    """And holds for stamps without one."""
+    config = load(write("[DEFAULT]\ntimezone: Asia/Tokyo\n" + MINIMAL))
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert noon.astimezone(config.zone).hour == 21

@@ -1,0 +1,237 @@
+"""Logs as streams: unpacking, whole lines, cursors and names."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botalert.errors import (
+    BotalertError,
+    DataError,
+    NoInputError,
+    UnavailableError,
+    reading_error,
+    worst_status,
+    writing_error,
+)
+from botalert.log.blocks import LINE_LIMIT_BYTES, LineBlocks
+from botalert.log.cursor import START, continued
+from botalert.log.names import expanded, histories, live
+from botalert.log.unpack import opened
+
+CONTENT = b"".join(b"line %d\n" % n for n in range(5000))
+PACKERS = {"plain": bytes, "gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+
+
+def text(path) -> bytes:
+    with opened(str(path)) as stream:
+        return b"".join(LineBlocks(stream))
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_log_is_unpacked_by_its_first_bytes(tmp_path, packer):
+    """Whatever its name says."""
+    path = tmp_path / "messages.1.txt"
+    path.write_bytes(PACKERS[packer](CONTENT))
+    assert text(path) == CONTENT
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_standard_input_may_be_packed_too(monkeypatch, packer):
+    """`ssh fw cat messages.1.gz | botalert scan -`."""
+    packed = io.BufferedReader(io.BytesIO(PACKERS[packer](CONTENT)))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(packed))
+    assert text("-") == CONTENT
+
+
+def test_several_members_of_an_archive_are_one_log(tmp_path):
+    """`cat a.gz b.gz` is a gzip file."""
+    path = tmp_path / "both.gz"
+    path.write_bytes(gzip.compress(CONTENT) + gzip.compress(b"more\n"))
+    assert text(path) == CONTENT + b"more\n"
+
+
+@pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2"])
+@pytest.mark.parametrize("damage", ["cut", "garbled"])
+def test_a_damaged_archive_is_told_and_what_comes_before_was_read(tmp_path, packer, damage):
+    """One clear line, status 65."""
+    whole = PACKERS[packer](os.urandom(200_000).hex().encode())
+    middle = len(whole) // 2
+    path = tmp_path / "log"
+    path.write_bytes(
+        whole[:middle] if damage == "cut" else whole[:middle] + bytes(999) + whole[middle + 999 :]
+    )
+    with pytest.raises(DataError, match="the archive is damaged or cut short") as caught:
+        text(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_what_cannot_be_opened_is_told_by_its_kind(tmp_path):
+    """Missing, a directory, or packed with what is not read yet."""
+    with pytest.raises(NoInputError, match="no such file"):
+        text(tmp_path / "none")
+    with pytest.raises(DataError, match="is a directory"):
+        text(tmp_path)
+    (tmp_path / "log.zst").write_bytes(b"\x28\xb5\x2f\xfd rest")
+    with pytest.raises(UnavailableError, match="zstdcat"):
+        text(tmp_path / "log.zst")
+
+
+def test_an_empty_log_has_no_lines(tmp_path):
+    """And is no error."""
+    (tmp_path / "log").touch()
+    assert text(tmp_path / "log") == b""
+
+
+@given(
+    st.lists(st.binary(max_size=30), max_size=20), st.integers(1, 64), st.booleans(), st.booleans()
+)
+def test_blocks_are_whole_lines_and_all_of_them(lines, block_bytes, ended, unfinished):
+    """A last line without its newline is given or left, as asked."""
+    content = b"\n".join(lines) + (b"\n" if ended else b"")
+    blocks = LineBlocks(io.BytesIO(content), unfinished=unfinished, block_bytes=block_bytes)
+    given_blocks = list(blocks)
+    whole = content[: content.rfind(b"\n") + 1]
+    expected = content if unfinished else whole
+    assert b"".join(given_blocks) == expected
+    assert blocks.offset == len(expected)
+    assert all(block.endswith(b"\n") for block in given_blocks[:-1])
+
+
+@pytest.mark.parametrize("block_bytes", [1 << 20, LINE_LIMIT_BYTES, 999_983])
+def test_a_line_beyond_any_sense_is_passed_over_whole(block_bytes):
+    """Its end is found again, and memory is not."""
+    giant = b"x" * (LINE_LIMIT_BYTES + 1)
+    content = b"a\n" + giant + b"\nb\n" + giant[:-1] + b"\nc\n" + giant
+    blocks = LineBlocks(io.BytesIO(content), block_bytes=block_bytes)
+    assert [len(line) for line in b"".join(blocks).split(b"\n")] == [1, 0, 1, len(giant) - 1, 1, 0]
+    assert blocks.offset == len(content)
+
+
+def read_on(path, known):
+    with continued(str(path), known) as reading:
+        return b"".join(reading.blocks), reading.cursor(), reading.rewound
+
+
+def test_a_log_is_read_on_from_where_it_was_left(tmp_path):
+    """A line that is being written waits for its newline."""
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntw")
+    assert read_on(path, None)[0] == b"one\n"
+    first, cursor, _ = read_on(path, START)
+    assert (first, cursor.offset) == (b"one\n", 4)
+    assert read_on(path, cursor)[:2] == (b"", cursor)
+    with path.open("ab") as log:
+        log.write(b"o\nthree\n")
+    more, cursor, rewound = read_on(path, cursor)
+    assert (more, cursor.offset, rewound) == (b"two\nthree\n", 14, False)
+
+
+@pytest.mark.parametrize("new", [b"other\nlines\nall\n", b"on", b""])
+def test_another_file_of_the_same_name_is_read_from_its_beginning(tmp_path, new):
+    """Rotated and begun anew, or cut."""
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\n")
+    cursor = read_on(path, None)[1]
+    path.write_bytes(new)
+    assert read_on(path, cursor)[::2] == (new if new.endswith(b"\n") else b"", True)
+
+
+@pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2"])
+def test_a_packed_log_has_a_cursor_too(tmp_path, packer):
+    """Its offset is that of what was packed, and its last line is whole."""
+    path = tmp_path / "log"
+    path.write_bytes(PACKERS[packer](CONTENT + b"end"))
+    first, cursor, _ = read_on(path, None)
+    assert first == CONTENT + b"end"
+    assert read_on(path, cursor)[0] == b""
+    path.write_bytes(PACKERS[packer](CONTENT[:100]))
+    assert read_on(path, cursor)[::2] == (CONTENT[:100].rpartition(b"\n")[0] + b"\n" + CONTENT[:100].rpartition(b"\n")[2], True)  # fmt: skip  # noqa: E501
+
+
+def test_the_fingerprint_of_a_short_file_grows_with_it(tmp_path):
+    """So that a file read when it was short is known when it is long."""
+    path = tmp_path / "log"
+    cursor = None
+    for size in (2, 20, 3000, 5000, 20000):
+        path.write_bytes((b"x" * 9 + b"\n") * size)
+        read, cursor, rewound = read_on(path, cursor)
+        assert not rewound
+        assert cursor.offset == 10 * size
+    assert cursor.fingerprint_bytes == 4096
+
+
+def test_what_has_no_position_cannot_be_read_on(tmp_path):
+    """A FIFO, a device or standard input."""
+    with pytest.raises(DataError, match="is no regular file"):
+        read_on("/dev/null", None)
+
+
+def test_rotations_of_one_log_are_one_history_oldest_first():
+    """By their names; others are logs of their own, in the order named."""
+    named = [
+        "a/messages", "b/kern.log", "a/messages.2.gz", "a/messages.1", "-", "a/messages.10.gz",
+        "a/messages", "c/fw-20261119.xz", "c/fw-20261201", "c/fw", "c/fw.9", "d/x.log.gz", "e/v1.2.3",
+    ]  # fmt: skip
+    assert histories(named) == [
+        ["a/messages.10.gz", "a/messages.2.gz", "a/messages.1", "a/messages"],
+        ["b/kern.log"],
+        ["-"],
+        ["c/fw-20261119.xz", "c/fw-20261201", "c/fw.9", "c/fw"],
+        ["d/x.log.gz"],
+        ["e/v1.2.3"],
+    ]
+    assert live(histories(named)[0]) == "a/messages"
+
+
+def test_globs_are_expanded_in_name_order_and_a_missing_log_stays(tmp_path):
+    """So that it can be told."""
+    for name in ("b.log", "a.log"):
+        (tmp_path / name).touch()
+    patterns = [f"{tmp_path}/*.log", f"{tmp_path}/a.log", f"{tmp_path}/none*", "/nowhere/x"]
+    assert expanded(patterns) == sorted(
+        [f"{tmp_path}/a.log", f"{tmp_path}/b.log", f"{tmp_path}/none*", "/nowhere/x"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reading", "writing"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), 66, 73),
+        (PermissionError(13, "Permission denied"), 77, 77),
+        (IsADirectoryError(21, "Is a directory"), 65, 74),
+        (OSError(5, "Input/output error"), 74, 74),
+        (OSError(28, "No space left on device"), 74, 74),
+    ],
+)
+def test_the_systems_errors_have_their_statuses(error, reading, writing):
+    """Each names the place and a remedy."""
+    for told, status in (
+        (reading_error("/x", error), reading),
+        (writing_error("/x", error), writing),
+    ):
+        assert isinstance(told, BotalertError)
+        assert told.status == status
+        assert str(told).startswith("/x: ")
+        assert str(told).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([], 0),
+        ([75, 66], 66),
+        ([66, 65, 69], 65),
+        ([69, 66], 69),
+        ([77, 74, 73, 78], 78),
+        ([70], 70),
+    ],
+)
+def test_of_several_statuses_the_first_wins(statuses, expected):
+    """In the order that the documentation gives."""
+    assert worst_status(statuses) == expected
