@@ -1,0 +1,45 @@
+"""
+Copies of the project's source, for tests that build or install it.
+
+setuptools and make write beside what they read; in a copy they disturb
+neither the checkout nor each other.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = (
+    "LICENSE",
+    "MANIFEST.in",
+    "Makefile",
+    "botalert",
+    "botalert.conf",
+    "cron",
+    "docs",
+    "pyproject.toml",
+    "setup.py",
+    "templates",
+    "tests",
+)
+PAGES = "*.md"
+
+
+def copy_of_source(target: Path) -> Path:
+    """Copy what is needed to build botalert into *target*; give it back."""
+    target.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__")
+    for source in (*(ROOT / part for part in PARTS), *ROOT.glob(PAGES)):
+        if source.is_dir():
+            shutil.copytree(source, target / source.name, ignore=ignore)
+        else:
+            shutil.copy2(source, target)
+    return target
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Give this process's environment without what would let the checkout be found."""
+    hidden = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "COVERAGE", "COV_CORE")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    return {**kept, **more}

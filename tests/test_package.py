@@ -1,0 +1,167 @@
+"""The wheel and the sdist hold what they should, and work away from the source tree."""
+
+import email.message
+import email.parser
+import json
+import mailbox
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import ROOT, clean_environment, copy_of_source
+from real import lack
+
+import botalert
+
+pytestmark = pytest.mark.xdist_group("package")
+
+DEMO = ROOT / "tests" / "data" / "demo"
+NOT_REACHED = "No matching distribution found"
+
+
+def run(
+    *command: str | Path, cwd: Path, status: int = 0, timeout_seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run *command* and insist on its exit status."""
+    finished = subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_seconds,
+    )
+    assert finished.returncode == status, finished.stdout + finished.stderr
+    return finished
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the sdist, and from that the wheel, as a packager does."""
+    directory = tmp_path_factory.mktemp("package")
+    source = copy_of_source(directory / "source")
+    distributions = directory / "dist"
+    run(
+        *(sys.executable, "-m", "build", "--no-isolation", "--outdir", distributions, source),
+        cwd=directory,
+    )
+    return distributions
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    """Give the wheel that was made from the sdist."""
+    [path] = built.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> email.message.Message:
+    """Read what the wheel says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.parser.BytesParser().parsebytes(archive.read(name))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Install the wheel into an empty environment; give the command."""
+    directory = tmp_path_factory.mktemp("installed")
+    python = directory / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "venv", directory / "venv", cwd=directory)
+    finished = subprocess.run(
+        [python, "-m", "pip", "install", "--disable-pip-version-check", wheel],
+        cwd=directory,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    if NOT_REACHED in finished.stderr:
+        lack("a package index to get jinja2 and python-dateutil from")
+    assert finished.returncode == 0, finished.stderr
+    yield directory / "venv" / "bin" / "botalert"
+
+
+def test_wheel_holds_the_package_and_what_is_shipped_with_it(wheel: Path) -> None:
+    """Every module, template and the default configuration are inside; nothing else is."""
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "botalert").rglob("*.py")}
+    templates = {f"botalert/templates/{path.name}" for path in (ROOT / "templates").iterdir()}
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
+        default = archive.read("botalert/botalert.conf")
+    assert inside == modules | templates | {"botalert/botalert.conf", "botalert/py.typed"}
+    assert default == (ROOT / "botalert.conf").read_bytes()
+
+
+def test_sdist_holds_what_is_needed_to_install_and_to_test(built: Path) -> None:
+    """Makefile, cron script, documents and tests come with the source."""
+    [path] = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    for wanted in (
+        *("Makefile", "README.md", "LICENSE", "setup.py", "botalert.conf", "cron/botalert"),
+        *("templates/alert.txt", "docs/botalert.8.in", "tests/test_package.py"),
+        *("tests/data/demo/firewall.log", "botalert/py.typed"),
+    ):
+        assert wanted in inside
+
+
+def test_metadata_asks_for_two_packages_and_python_3_11(metadata: email.message.Message) -> None:
+    """jinja2 and dateutil, and no others, are needed at run time."""
+    required = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert sorted(required) == ["jinja2", "python-dateutil"]
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Version"] == botalert.__version__
+    assert metadata["License"] == "GPL-2.0-or-later"
+
+
+def test_installed_command_tells_its_version(installed: Path, tmp_path: Path) -> None:
+    """The command works from any directory."""
+    finished = run(installed, "--version", cwd=tmp_path)
+    assert finished.stdout == f"botalert {botalert.__version__}\n"
+
+
+def test_installed_command_scans_a_log(installed: Path, tmp_path: Path) -> None:
+    """The packets are counted as the kernel counted them."""
+    log = DEMO / "firewall.log"
+    finished = run(
+        *(installed, "-c", DEMO / "botalert.conf", "scan", "--format", "json", log), cwd=tmp_path
+    )
+    found = json.loads(finished.stdout)
+    assert found["bytes"] == log.stat().st_size
+    assert [(each["signal"], each["source"], each["packets"]) for each in found["detections"]] == [
+        ("smtp", "192.168.1.10", 157),
+        ("smtp", "2001:db8:1::10", 66),
+        ("smtp", "192.168.1.13", 30),
+        ("telnet", "192.168.1.11", 61),
+        ("irc", "192.168.2.21", 40),
+    ]
+
+
+def test_installed_package_finds_its_default_configuration(installed: Path, tmp_path: Path) -> None:
+    """The shipped botalert.conf is looked for inside the package first."""
+    code = "from botalert.shipped import shipped; print(shipped('botalert.conf'))"
+    finished = run(installed.with_name("python"), "-c", code, cwd=tmp_path)
+    path = Path(finished.stdout.strip())
+    assert path.read_bytes() == (ROOT / "botalert.conf").read_bytes()
+    assert path.is_relative_to(installed.parent.parent)
+
+
+def test_installed_command_does_the_daily_job(installed: Path, tmp_path: Path) -> None:
+    """One mail for each detection, by the templates inside the package; the second run is quiet."""
+    for name in ("botalert.conf", "firewall.log"):
+        (tmp_path / name).write_bytes((DEMO / name).read_bytes())
+    for _ in range(2):
+        finished = run(installed, "-c", "botalert.conf", "run", cwd=tmp_path)
+        assert (finished.stdout, finished.stderr) == ("", "")
+        received = [mail["Subject"] for mail in mailbox.Maildir(tmp_path / "Maildir")]
+        assert len(received) == 5
+    assert any("192.168.1.13" in subject for subject in received)
