@@ -31,6 +31,8 @@ def locked(path: str) -> Iterator[None]:
             raise TryAgainError(
                 f"{path}: another run of botalert holds the lock. Wait until it has ended."
             ) from error
+        except OSError as error:
+            raise writing_error(path, error) from error
         yield
     finally:
         os.close(descriptor)

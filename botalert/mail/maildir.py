@@ -13,6 +13,9 @@ from email.message import EmailMessage
 from botalert.errors import writing_error
 from botalert.mail.transport import ServerDownError
 
+DIRECTORY_MODE = 0o700
+_PARTS = ("tmp", "new", "cur")
+
 
 class MaildirTransport:
     """
@@ -28,11 +31,26 @@ class MaildirTransport:
     def send(self, message: EmailMessage, sender: str, recipients: Sequence[str]) -> dict[str, str]:
         """See :class:`~botalert.mail.transport.Transport`."""
         try:
-            os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
-            mailbox.Maildir(self._path, factory=None, create=True).add(message)
+            # Not left to the library, which takes a directory for a whole
+            # Maildir: a run that was killed may have left half of one.
+            for part in _PARTS:
+                os.makedirs(os.path.join(self._path, part), DIRECTORY_MODE, exist_ok=True)
+            mailbox.Maildir(self._path, factory=None, create=False).add(message)
+            _bring_to_disk(os.path.join(self._path, "new"))
         except OSError as error:
             raise ServerDownError(f"maildir:{writing_error(self._path, error)}") from error
+        except mailbox.Error as error:
+            raise ServerDownError(f"maildir:{self._path}: {error}. Look at its tmp.") from error
         return {}
 
     def close(self) -> None:
         """Nothing is open between two mails."""
+
+
+def _bring_to_disk(directory: str) -> None:
+    """Make a new name in *directory* outlast a power failure; the library syncs the file."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -14,8 +14,10 @@ from email.utils import getaddresses
 
 from botalert.errors import UnavailableError
 from botalert.mail.transport import DeliveryError
+from botalert.printable import printable
 
 TIMEOUT_SECONDS = 120
+_REMEDY = "Look at [recipients] and at the mail server's log."
 
 
 class SendmailTransport:
@@ -45,19 +47,22 @@ class SendmailTransport:
         except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
             raise UnavailableError(
                 f"sendmail:{self._program}: cannot be run: {error.strerror}. "
-                "Install a mail server, or name another way in mailserver:"
+                "Install a mail server, or name another way in mailserver:."
             ) from error
         except OSError as error:
-            raise DeliveryError(f"sendmail:{self._program}: failed: {error.strerror}") from error
+            raise DeliveryError(
+                f"sendmail:{self._program}: failed: {error.strerror}. {_REMEDY}"
+            ) from error
         except subprocess.TimeoutExpired as error:
             raise DeliveryError(
-                f"sendmail:{self._program}: did not end within {TIMEOUT_SECONDS} s"
+                f"sendmail:{self._program}: did not end within {TIMEOUT_SECONDS} s. {_REMEDY}"
             ) from error
         if done.returncode != 0:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
             reason = said.splitlines()[-1] if said else "it did not say why"
             raise DeliveryError(
-                f"sendmail:{self._program}: ended with status {done.returncode}: {reason}"
+                f"sendmail:{self._program}: ended with status {done.returncode}: "
+                f"{printable(reason).rstrip('.')}. {_REMEDY}"
             )
         return {}
 

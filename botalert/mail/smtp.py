@@ -10,7 +10,6 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from botalert.config.mailserver import SMTPS, STARTTLS, MailServer
-from botalert.errors import reading_error
 from botalert.mail.transport import DeliveryError, ServerDownError
 from botalert.printable import printable
 
@@ -69,42 +68,55 @@ class SmtpTransport:
             yield
         except smtplib.SMTPRecipientsRefused as error:
             reasons = {f"{who}: {_said(*why)}" for who, why in error.recipients.items()}
-            raise self._failure(f"refused every recipient: {'; '.join(sorted(reasons))}") from error
+            raise self._failure(
+                f"refused every recipient: {'; '.join(sorted(reasons))}",
+                "Look at [recipients].",
+            ) from error
         except smtplib.SMTPSenderRefused as error:
             said = _said(error.smtp_code, error.smtp_error)
-            raise self._failure(f"refused the sender {sender}: {said}") from error
+            raise self._failure(
+                f"refused the sender {sender}: {said}", "Look at From: in [recipients]."
+            ) from error
         except smtplib.SMTPResponseException as error:
             said = _said(error.smtp_code, error.smtp_error)
-            raise self._failure(f"refused the mail: {said}") from error
+            raise self._failure(f"refused the mail: {said}", "Look at its log.") from error
         except (smtplib.SMTPException, OSError) as error:
             # Where in the dialogue it broke is not known: begin a new one.
-            self._connection = None
-            raise self._failure(f"broke off: {error}") from error
+            self._drop()
+            if _timed_out(error):
+                # It would keep every other alert waiting as long.
+                raise self._down(f"did not answer for {TIMEOUT_SECONDS} s. Look at it.") from error
+            raise self._failure(f"broke off: {_reason(error)}", "Look at its log.") from error
 
-    def _failure(self, what: str) -> DeliveryError:
-        return DeliveryError(f"{self._server}: {printable(what)}")
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _failure(self, what: str, remedy: str) -> DeliveryError:
+        return DeliveryError(f"{self._server}: {printable(what).rstrip('.')}. {remedy}")
 
     def _connect(self) -> smtplib.SMTP:
         self.close()
         try:
             self._connection = self._greeted()
             if self._user:
-                self._connection.login(self._user, self._password())
+                self._log_in(self._connection)
         except smtplib.SMTPAuthenticationError as error:
             self.close()
             raise self._down(
                 f"refused the login of {self._user!r}: {_said(error.smtp_code, error.smtp_error)}. "
-                "Look at mailuser: and mailpasswordfile:"
+                "Look at mailuser: and mailpasswordfile:."
             ) from error
         except ssl.SSLCertVerificationError as error:
             raise self._down(
                 f"its certificate is not to be trusted: {error.verify_message}. "
-                "Use the name that the certificate has, or add its CA to the system's"
+                "Use the name that the certificate has, or add its CA to the system's."
             ) from error
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise self._down(
-                f"{_reason(error)}. Look at mailserver: and whether it runs"
+                f"{_reason(error)}. Look at mailserver: and whether it runs."
             ) from error
         return self._connection
 
@@ -122,12 +134,23 @@ class SmtpTransport:
                 raise
         return connection
 
+    def _log_in(self, connection: smtplib.SMTP) -> None:
+        try:
+            connection.login(self._user, self._password())
+        except UnicodeError as error:
+            raise self._down(
+                "the login has a character outside ASCII, which smtplib cannot send. "
+                "Choose another mailuser: or password."
+            ) from error
+
     def _password(self) -> str:
         path = self._password_file
         try:
-            return Path(path).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+            return Path(path).read_text(encoding="utf-8").partition("\n")[0]
         except OSError as error:
-            raise ServerDownError(f"mailpasswordfile: {reading_error(path, error)}") from error
+            raise ServerDownError(
+                f"mailpasswordfile: {path}: {error.strerror}. Let botalert read it."
+            ) from error
 
     def _down(self, what: str) -> ServerDownError:
         return ServerDownError(f"{self._server}: {printable(what)}")
@@ -153,4 +176,9 @@ def _reason(error: Exception) -> str:
         return _said(error.smtp_code, error.smtp_error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _timed_out(error: Exception) -> bool:
+    """Tell whether the server was silent for too long; smtplib hides it in its own error."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
