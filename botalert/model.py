@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import formataddr
 from enum import Enum
 from typing import NamedTuple
 
@@ -93,6 +94,33 @@ class Cursor(NamedTuple):
     offset: int
     fingerprint: str
     fingerprint_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name, perhaps empty, and an address."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        """Write it as people do."""
+        return formataddr((self.name, self.address)) if self.name else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who the alerts come from and who gets them."""
+
+    sender: Mailbox
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that gets the mail, each once."""
+        return tuple(dict.fromkeys(box.address for box in (*self.to, *self.cc, *self.bcc)))
 
 
 SourceRank = tuple[int, int, str]

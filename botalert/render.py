@@ -6,30 +6,37 @@ Whatever comes from the log passes through :func:`harmless` on its way into
 a template, and is escaped in HTML besides.
 """
 
+import re
 import shlex
+import traceback
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import default
-from email.utils import format_datetime
+from email.policy import EmailPolicy
+from email.utils import format_datetime, formataddr
 from typing import Any
 
 import jinja2
 
 from botalert import __version__
-from botalert.config.recipients import Mailbox, Recipients
-from botalert.config.words import signal_words
 from botalert.detect import Alert
 from botalert.errors import TryAgainError
 from botalert.match import Signal
+from botalert.model import Mailbox, Recipients
 from botalert.printable import printable
+from botalert.words import signal_words
 
 SUBJECT, TEXT, HTML = "subject", "txt", "html"
 SHIPPED_SET = "alert"
 # What a mail lists of many; botalert list has the rest.
 LISTED = 10
 LONGEST_LINE = 998
+# RFC 5322, section 2.1.1, recommends lines of 78 characters with their ends.
+HEADER_LINE = 76
+# What a mail program could take for an encoded word (RFC 2047), or cannot fold.
+_TO_ENCODE = re.compile(rf"=\?|[^ -~]|[^ ]{{{HEADER_LINE}}}")
+_TEMPLATE = re.compile(rf"\.(?:{SUBJECT}|{TEXT}|{HTML})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,24 @@ class Letterhead:
 
 class TemplateError(TryAgainError):
     """A template that cannot be rendered; the alert stays pending until it is mended."""
+
+
+class _AsWritten(EmailPolicy):
+    """
+    A policy that keeps the headers as they are written here.
+
+    The library's own reads every value first and folds it anew.  Thereby an
+    encoded line break in a log's text became a header of its own, and a
+    recipient with a non-ASCII name and a comma in it swallowed the next one
+    (both seen with Python 3.11.7).
+    """
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        return name, value
+
+
+# Not every server on the way takes 8 bits (RFC 6152).
+_POLICY = _AsWritten(cte_type="7bit", refold_source="none")
 
 
 def harmless(value: Any) -> Any:
@@ -79,7 +104,12 @@ def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
 
 
 def render_alert(
-    templates: jinja2.Environment, alert: Alert, signal: Signal, head: Letterhead
+    templates: jinja2.Environment,
+    alert: Alert,
+    signal: Signal,
+    head: Letterhead,
+    *,
+    mark: str = "",
 ) -> EmailMessage:
     """
     Write the mail about *alert*.
@@ -89,6 +119,7 @@ def render_alert(
         alert: What it is about; the mail gets its Message-ID.
         signal: The signal that found it; names the template set.
         head: What all mails of this run share.
+        mark: Goes before the subject.
 
     Returns:
         The mail, without a trace of its Bcc.
@@ -101,13 +132,12 @@ def render_alert(
         kind: _rendered(templates, signal.template, kind, variables)
         for kind in (SUBJECT, TEXT, HTML)
     }
-    # Not every server on the way takes 8 bits (RFC 6152).
-    message = EmailMessage(policy=default.clone(cte_type="7bit"))
-    message["Subject"] = printable(" ".join(parts[SUBJECT].split()))
-    message["From"] = _address(head.recipients.sender)
+    message = EmailMessage(policy=_POLICY)
+    message["Subject"] = _header("Subject", mark + printable(" ".join(parts[SUBJECT].split())))
+    message["From"] = _mailbox(head.recipients.sender)
     for name, boxes in (("To", head.recipients.to), ("Cc", head.recipients.cc)):
         if boxes:
-            message[name] = tuple(_address(box) for box in boxes)
+            message[name] = ",\n ".join(map(_mailbox, boxes))
     message["Date"] = format_datetime(head.moment.astimezone(head.zone))
     message["Message-ID"] = alert.message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: answer with no auto-reply.
@@ -157,24 +187,23 @@ def _rendered(
     # A template is a program of the administrator's: it can raise anything,
     # and the other alerts must go on.
     except Exception as error:
-        where = getattr(error, "filename", None) or getattr(error, "name", None) or f"{name}.{kind}"
-        line = getattr(error, "lineno", None) or _line_in_template(error)
-        place = f"{where}:{line}" if line else str(where)
+        place = _place_in_template(error) or f"{name}.{kind}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise TemplateError(
-            f"{place}: the template has an error: {type(error).__name__}: {error}. "
-            "Mend it, or remove it to use the shipped one."
+            f"{place}: the template has an error: {reason}. "
+            "Mend it, or remove it to use the shipped one"
         ) from error
 
 
-def _line_in_template(error: BaseException) -> int | None:
-    """Find the innermost line of a template in the traceback, which jinja2 maps to it."""
-    line = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename.endswith((f".{SUBJECT}", f".{TEXT}", f".{HTML}")):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+def _place_in_template(error: Exception) -> str | None:
+    """Find the file and line in a template where *error* arose."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}"
+    # jinja2 maps its frames to the lines of the templates; the innermost counts.
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _TEMPLATE.search(frame.filename):
+            return f"{frame.filename}:{frame.lineno}"
+    return None
 
 
 def _encoding(text: str) -> str | None:
@@ -188,6 +217,14 @@ def _encoding(text: str) -> str | None:
     return "7bit" if text.isascii() and longest <= LONGEST_LINE else None
 
 
-def _address(box: Mailbox) -> Address:
-    user, _, domain = box.address.rpartition("@")
-    return Address(box.name, user or domain, domain if user else "")
+def _header(name: str, text: str) -> str:
+    """Write *text*, one line, as the value of the header *name*: folded, in ASCII."""
+    charset = "utf-8" if _TO_ENCODE.search(text) else "us-ascii"
+    return Header(text, charset, HEADER_LINE, name).encode()
+
+
+def _mailbox(box: Mailbox) -> str:
+    """Write *box* as a header has it, on a line of its own where the name is encoded."""
+    if not box.name or box.name.isascii():
+        return formataddr((box.name, box.address))
+    return f"{Header(box.name, 'utf-8', HEADER_LINE).encode()}\n <{box.address}>"

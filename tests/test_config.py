@@ -1,9 +1,8 @@
 """botalert.conf: what a 0.5a file means, inheritance, and every fault at once."""
 
+import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from hypothesis import strategies as st
 from botalert.config import Config, load
 from botalert.config.mailserver import MailServer, read_mailserver
 from botalert.config.options import FIELDS, OPTIONS, suggestion
-from botalert.config.recipients import Mailbox, read_mailboxes
+from botalert.config.recipients import read_mailboxes
 from botalert.config.warnings import config_warnings
-from botalert.config.words import signal_words
 from botalert.errors import ConfigurationError
 from botalert.match import REFUSED, Signal
+from botalert.model import Mailbox
 from botalert.shipped import shipped
+from botalert.words import signal_words
 
 # As an administrator of 0.5a had it; a comment in Latin-1 and all.
 OF_05A = """\
@@ -110,10 +110,7 @@ def test_the_files_of_05as_release_are_read(tmp_path):
     archives = [*tmp_path.glob("botalert-0.5a*")]
     if not archives:
         pytest.skip(f"lacks the release of 0.5a: {done.stderr.decode()[-200:]}")
-    if archives[0].suffix == ".zip":
-        zipfile.ZipFile(archives[0]).extractall(tmp_path)
-    else:
-        tarfile.open(archives[0]).extractall(tmp_path, filter="data")
+    shutil.unpack_archive(archives[0], tmp_path)
     found = [*tmp_path.rglob("*.conf")]
     assert len(found) == 2
     for path in found:

@@ -160,7 +160,7 @@ def test_the_fingerprint_of_a_short_file_grows_with_it(tmp_path):
     cursor = None
     for size in (2, 20, 3000, 5000, 20000):
         path.write_bytes((b"x" * 9 + b"\n") * size)
-        read, cursor, rewound = read_on(path, cursor)
+        _, cursor, rewound = read_on(path, cursor)
         assert not rewound
         assert cursor.offset == 10 * size
     assert cursor.fingerprint_bytes == 4096
@@ -176,7 +176,8 @@ def test_rotations_of_one_log_are_one_history_oldest_first():
     """By their names; others are logs of their own, in the order named."""
     named = [
         "a/messages", "b/kern.log", "a/messages.2.gz", "a/messages.1", "-", "a/messages.10.gz",
-        "a/messages", "c/fw-20261119.xz", "c/fw-20261201", "c/fw", "c/fw.9", "d/x.log.gz", "e/v1.2.3",
+        "a/messages", "c/fw-20261119.xz", "c/fw-20261201", "c/fw", "c/fw.9", "d/x.log.gz",
+        "e/v1.2.3",
     ]  # fmt: skip
     assert histories(named) == [
         ["a/messages.10.gz", "a/messages.2.gz", "a/messages.1", "a/messages"],

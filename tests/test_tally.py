@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def tally_of(seen: list[Hit]) -> Tally:
 def grouped(seen: list[Hit], cuts: list[int]) -> Tally:
     """Fold *seen* in parts and merge them, right ones first."""
     bounds = [0, *sorted(min(cut, len(seen)) for cut in cuts), len(seen)]
-    parts = [tally_of(seen[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [tally_of(seen[a:b]) for a, b in pairwise(bounds)]
     while len(parts) > 1:
         parts[-2:] = [merged(parts[-2:])]
     return parts[0]
@@ -117,7 +118,7 @@ def test_exactly_as_many_as_are_kept_is_no_estimate():
 
 
 def test_repeats_count_as_packets_and_one_line_of_evidence():
-    """ "message repeated 28 times" is 28 packets."""
+    """As "message repeated 28 times" is 28 packets."""
     hit = Hit("smtp", "192.0.2.1", None, "192.0.2.2", "25", "eth0", None, 28, "line")
     tally = tally_of([hit, hit._replace(repeat=1)])
     assert tally.packets == 29

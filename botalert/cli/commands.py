@@ -28,7 +28,6 @@ from botalert.cli.standard_error import complain, remark
 from botalert.config import Config, load
 from botalert.config.conditions import read_condition
 from botalert.config.warnings import config_warnings
-from botalert.config.words import signal_words
 from botalert.detect import Detection, detections
 from botalert.errors import BotalertError, DataError, UsageError
 from botalert.grammar.packets import canonical_address
@@ -42,6 +41,7 @@ from botalert.printable import printable
 from botalert.scan import LineCounts
 from botalert.shipped import shipped, template_environment
 from botalert.times import read_when
+from botalert.words import signal_words
 
 Options = argparse.Namespace
 
@@ -295,7 +295,7 @@ def _forget(options: Options, now: datetime) -> int:
     config = _config(options)
     source = canonical_address(options.source) or options.source
     forgotten = 0
-    if os.path.exists(config.statefile):
+    if state.exists(config.statefile):
         with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
             forgotten = memory.forget(source, options.signal)
     if not forgotten:

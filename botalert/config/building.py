@@ -26,9 +26,10 @@ from botalert.config.options import (
     suggestion,
 )
 from botalert.config.reading import Fault, Place, Source, read_files
-from botalert.config.recipients import Mailbox, Recipients, read_mailboxes
+from botalert.config.recipients import read_mailboxes
 from botalert.errors import ConfigurationError, reading_error
 from botalert.match import REFUSED, Condition, Signal
+from botalert.model import Mailbox, Recipients
 from botalert.times import zone_named
 
 T = TypeVar("T")

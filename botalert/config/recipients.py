@@ -3,41 +3,15 @@
 """
 
 import re
-from dataclasses import dataclass
-from email.utils import formataddr, unquote
+from email.utils import unquote
+
+from botalert.model import Mailbox
 
 # An address may lack its domain ("root"): the local MTA adds one.
 _ADDRESS = re.compile(r"[!#-'*+/-9=?A-Z^-~.-]+(?:@[A-Za-z0-9.-]+|@\[[0-9A-Za-z:.]+\])?")
 # What stands between two commas, but for those of a quoted name.
 _SEPARATED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",]|")+')
 _NAMED = re.compile(r"(.*)<\s*([^<>\s]*)\s*>")
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A name, perhaps empty, and an address."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        """Write it as people do."""
-        return formataddr((self.name, self.address)) if self.name else self.address
-
-
-@dataclass(frozen=True, slots=True)
-class Recipients:
-    """Who the alerts come from and who gets them."""
-
-    sender: Mailbox
-    to: tuple[Mailbox, ...]
-    cc: tuple[Mailbox, ...] = ()
-    bcc: tuple[Mailbox, ...] = ()
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Every address that gets the mail, each once."""
-        return tuple(dict.fromkeys(box.address for box in (*self.to, *self.cc, *self.bcc)))
 
 
 def read_mailboxes(text: str) -> tuple[Mailbox, ...]:
