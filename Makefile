@@ -59,12 +59,14 @@ $(TEST): $(RUNTIME)
 demo: $(RUNTIME)
 	@$(IN_VENV) tests/demo.py
 
+# Files are spread over the processors; the tests of one file share what they
+# built, and those that use the kernel's log come one after the other.
 .PHONY: test
 test: $(TEST)
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
-	$(IN_VENV) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report term:skip-covered
+	$(IN_VENV) -m pytest --numprocesses auto --dist loadfile --cov --cov-report term:skip-covered
 
 .PHONY: man
 man: $(RUNTIME)

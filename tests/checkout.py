@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from real import lack
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
     "LICENSE",
@@ -24,6 +26,8 @@ PARTS = (
     "tests",
 )
 PAGES = "*.md"
+
+_NOT_REACHED = "No matching distribution found"
 
 
 def copy_of_source(target: Path) -> Path:
@@ -43,3 +47,9 @@ def clean_environment(**more: str) -> dict[str, str]:
     hidden = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "COVERAGE", "COV_CORE")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     return {**kept, **more}
+
+
+def need_package_index(told: str) -> None:
+    """Go on only if pip, which *told* this on standard error, reached a package index."""
+    if _NOT_REACHED in told:
+        lack("a package index to get jinja2 and python-dateutil from")

@@ -5,14 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, clean_environment, copy_of_source
-from real import lack, need
+from checkout import ROOT, clean_environment, copy_of_source, need_package_index
+from real import need
 
 import botalert
-
-pytestmark = pytest.mark.xdist_group("make")
-
-NOT_REACHED = "No matching distribution found"
 
 
 def make(source: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -28,8 +24,7 @@ def make(source: Path, *arguments: str, status: int = 0) -> subprocess.Completed
         check=False,
         timeout=300,
     )
-    if NOT_REACHED in finished.stderr:
-        lack("a package index to get jinja2 and python-dateutil from")
+    need_package_index(finished.stderr)
     assert finished.returncode == status, finished.stdout + finished.stderr
     return finished
 

@@ -12,15 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, clean_environment, copy_of_source
-from real import lack
+from checkout import ROOT, clean_environment, copy_of_source, need_package_index
 
 import botalert
 
-pytestmark = pytest.mark.xdist_group("package")
-
 DEMO = ROOT / "tests" / "data" / "demo"
-NOT_REACHED = "No matching distribution found"
 
 
 def run(
@@ -84,8 +80,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         check=False,
         timeout=300,
     )
-    if NOT_REACHED in finished.stderr:
-        lack("a package index to get jinja2 and python-dateutil from")
+    need_package_index(finished.stderr)
     assert finished.returncode == 0, finished.stderr
     yield directory / "venv" / "bin" / "botalert"
 
