@@ -23,10 +23,11 @@ from botalert.errors import (
     InputOutputError,
     NoPermissionError,
     TryAgainError,
+    reading_error,
     writing_error,
 )
 from botalert.model import Cursor
-from botalert.tally import Tallies, merged, packed, unpacked
+from botalert.tally import Tallies, Tally, merged, packed, unpacked
 
 # "bota" in ASCII: tells our files from other SQLite files (PRAGMA application_id).
 APPLICATION_ID = 0x626F7461
@@ -72,7 +73,8 @@ class State:
     Use :func:`opened` or :func:`opened_for_reading`.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
         self._connection = connection
 
     def cursor(self, log: str) -> Cursor | None:
@@ -101,7 +103,7 @@ class State:
                     "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?",
                     (source, signal, log),
                 ).fetchone()
-                whole = merged([unpacked(known[0]), tally]) if known else tally
+                whole = merged([self._unpacked(known[0]), tally]) if known else tally
                 connection.execute(
                     "INSERT OR REPLACE INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?)",
                     (source, signal, log, packed(whole)),
@@ -161,9 +163,21 @@ class State:
             "ORDER BY source, signal, log"
         )
         for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
-            tally = merged(unpacked(row[4]) for row in group)
-            moment = datetime.fromisoformat(alerted) if alerted else None
+            tally = merged(self._unpacked(row[4]) for row in group)
+            moment = self._moment(alerted) if alerted else None
             yield Alert(Detection(signal, source, tally), message_id, moment)
+
+    def _unpacked(self, body: str) -> Tally:
+        try:
+            return unpacked(body)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise _damaged(self._path, f"a tally cannot be read: {error}") from error
+
+    def _moment(self, text: str) -> datetime:
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError as error:
+            raise _damaged(self._path, str(error)) from error
 
     @staticmethod
     def _in_order(alerts: Iterable[Alert], signal_names: Sequence[str]) -> list[Alert]:
@@ -193,7 +207,7 @@ def make_directory(path: str) -> None:
     if os.path.isdir(directory):
         return
     try:
-        os.makedirs(directory)
+        os.makedirs(directory, DIRECTORY_MODE)
         os.chmod(directory, DIRECTORY_MODE)  # Whatever the umask is.
     except OSError as error:
         raise writing_error(directory, error) from error
@@ -212,10 +226,7 @@ def opened(path: str) -> Iterator[State]:
             program's, or was written by a newer botalert.
     """
     make_directory(path)
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-    except OSError as error:
-        raise writing_error(path, error) from error
+    _make_file(path)
     with _told(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # The whole file is one to copy or delete, and no transaction is lost
         # to a power failure.
@@ -223,7 +234,36 @@ def opened(path: str) -> Iterator[State]:
         connection.execute("PRAGMA synchronous = FULL")
         _check(path, connection)
         _migrate(connection)
-        yield State(connection)
+        yield State(path, connection)
+
+
+def _make_file(path: str) -> None:
+    new = not os.path.exists(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            if new:
+                os.fchmod(descriptor, FILE_MODE)  # Whatever the umask is.
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise writing_error(path, error) from error
+
+
+def exists(path: str) -> bool:
+    """
+    Tell whether there is a state file at *path*.
+
+    Raises:
+        BotalertError: It may not be read.
+    """
+    try:
+        with open(path, "rb"):
+            return True
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise reading_error(path, error) from error
 
 
 @contextmanager
@@ -234,7 +274,7 @@ def opened_for_reading(path: str) -> Iterator[State | None]:
     Raises:
         BotalertError: It may not be read, is damaged, or is not ours.
     """
-    if not os.path.exists(path):
+    if not exists(path):
         yield None
         return
     address = f"file:{quote(os.path.abspath(path))}?mode=ro"
@@ -243,7 +283,7 @@ def opened_for_reading(path: str) -> Iterator[State | None]:
         closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection,
     ):
         version = _check(path, connection)
-        yield State(connection) if version == len(MIGRATIONS) else None
+        yield State(path, connection) if version == len(MIGRATIONS) else None
 
 
 def _check(path: str, connection: sqlite3.Connection) -> int:
@@ -295,9 +335,13 @@ def _told(path: str) -> Iterator[None]:
 
 def _error_of(path: str, error: sqlite3.Error) -> BotalertError:
     # The primary result code is the low byte of the extended one.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
+    # Python's own errors have no code: bytes that are no text.
+    if code in (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return _damaged(path, str(error))
+    if extended == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return TryAgainError(f"{path}: a run was interrupted in a change. The next run mends it.")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return TryAgainError(f"{path}: another program is using it. Try again later.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
