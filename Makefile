@@ -25,7 +25,7 @@ help:
 	@echo
 	@echo 'PYTHON=$(PYTHON)  the Python to use, 3.11 or later'
 	@echo 'PREFIX=$(PREFIX)  where programs go'
-	@echo 'SYSCONFDIR=$(SYSCONFDIR)  where botalert.conf and cron.daily are'
+	@echo 'SYSCONFDIR=$(SYSCONFDIR)  where botalert.conf and cron.daily are; botalert looks in /etc unless -c tells it'
 	@echo 'DESTDIR=$(DESTDIR)  put before both, to make a package'
 
 # ---- The virtual environment, made anew when setup.py changes.
