@@ -36,13 +36,11 @@ def signal_words(signal: Signal) -> str:
 def condition_words(condition: Condition) -> str:
     """Say what *condition* asks of a packet."""
     phrase = _PHRASES.get(condition.field, f"have {condition.field} {{}}")
-    values = []
-    if condition.plain:
-        values.append(_joined([_value_words(test) for test in condition.plain], "or"))
+    values = _joined([_value_words(test) for test in condition.plain], "or") or "anything"
     if condition.barred:
         barred = _joined([_value_words(test) for test in condition.barred], "or")
-        values.append(f"not {barred}")
-    return phrase.format(" but ".join(values))
+        values += f" but {'not ' if condition.plain else ''}{barred}"
+    return phrase.format(values)
 
 
 def _value_words(test: Test) -> str:

@@ -438,3 +438,24 @@ def test_the_zone_is_the_configured_one(write):
     config = load(write("[DEFAULT]\ntimezone: Asia/Tokyo\n" + MINIMAL))
     noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
     assert noon.astimezone(config.zone).hour == 21
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("!10.0.0.5", "come from anything but 10.0.0.5"),
+        ("10.0.0.0/8, !10.0.0.5, !10.0.0.6", "come from 10.0.0.0/8 but not 10.0.0.5 or 10.0.0.6"),
+    ],
+)
+def test_what_is_barred_is_said_in_words(write, value, expected):
+    """Alone and beside what is asked for."""
+    config = load(write(MINIMAL.replace("DPT: 25", f"SRC: {value}")))
+    assert signal_words(config.signals[0]).endswith(f" that {expected}")
+
+
+def test_conditions_keep_the_order_of_the_file(write):
+    """So that what explain and the mails say is the same in every process."""
+    fields = ["TTL", "SRC", "IN", "DPT", "LEN"]
+    text = "".join(f"{field}: 1\n" for field in fields).replace("SRC: 1", "SRC: ::1")
+    config = load(write(MINIMAL.replace("DPT: 25\n", text)))
+    assert list(asked(config, "smtp")) == fields

@@ -5,6 +5,7 @@ The command line: what may be typed, and its help.
 import argparse
 import os
 from collections.abc import Sequence
+from textwrap import fill
 from typing import NoReturn
 
 from botalert import __version__
@@ -12,6 +13,8 @@ from botalert.errors import UsageError
 from botalert.times import WHEN_HELP
 
 SYSTEM_CONFIG = "/etc/botalert.conf"
+
+HELP_COLUMNS = 78
 
 EXIT_STATUSES = {
     os.EX_OK: "done, also when something was detected",
@@ -206,12 +209,13 @@ _COMMANDS = {
         "print what the signals find in any log; touches nothing",
         "Looks for the signals in any logs, once, and prints what it finds. Nothing is\n"
         "remembered and nobody is mailed. Rotations of one log (messages, messages.1,\n"
-        f"messages.2.gz) are read as one, oldest first.\n\nWHEN is one of: {WHEN_HELP}.",
+        "messages.2.gz) are read as one, oldest first.\n\n"
+        f"{fill(f'WHEN is {WHEN_HELP}.', HELP_COLUMNS)}",
         _scan_arguments,
     ),
     "parse": (
         "print every packet line as JSON; touches nothing",
-        "Prints every packet line that a believed program wrote as one JSON object a line.",
+        "Prints every packet line that a believed program wrote as one JSON object a\nline.",
         _parse_arguments,
     ),
     "explain": (

@@ -17,7 +17,7 @@ from botalert.printable import printable
 
 _GAP = "  "
 _CUT = "…"
-_NARROWEST_TEXT = 12
+_NARROWEST_TEXT = 5
 
 
 def detection_object(detection: Detection) -> dict[str, Any]:
@@ -100,8 +100,9 @@ DETECTION_COLUMNS = (
 ).split()
 ALERT_COLUMNS = [*DETECTION_COLUMNS, "alert", "alerted"]
 
-_HEADINGS = ("SIGNAL", "SOURCE", "PACKETS", "FIRST SEEN", "LAST SEEN", "ADDRESSES", "TO PORTS")
-_TO_THE_RIGHT = {"PACKETS", "ADDRESSES"}
+# With an IPv4 address and one port this is just as wide as 80 columns.
+_HEADINGS = ("SIGNAL", "SOURCE", "COUNT", "FIRST SEEN", "LAST SEEN", "HOSTS", "PORTS")
+_TO_THE_RIGHT = {"COUNT", "HOSTS"}
 
 
 def detection_table(detections: Sequence[Detection], zone: tzinfo, width: int | None) -> str:
