@@ -285,7 +285,5 @@ def rendered_sample(
         TemplateError: A template has an error.
     """
     alert = sample_alert(signal, _message_id(config, machine), now)
-    message = render_alert(templates, alert, signal, letterhead(config, machine, now))
-    subject = message["Subject"]
-    message.replace_header("Subject", f"[sample] {subject}")
-    return message
+    head = letterhead(config, machine, now)
+    return render_alert(templates, alert, signal, head, mark="[sample] ")

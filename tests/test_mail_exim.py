@@ -1,0 +1,504 @@
+"""Alerts through a real mail server, by the real command line."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from installation import RECIPIENTS, SMTP_SIGNAL, Installation, packet_line
+from mta import MAILS_PER_CONNECTION, PASSWORD, USER, Exim, free_ports, running_exim
+
+EVERYONE = {
+    "From": '"Müller, the firewall" <firewall@mx.example>',
+    "To": '"Jürgen, \\"root\\" (3. OG)" <admin@mx.example>, root@mx.example',
+    "Cc": "日本語 <copy@mx.example>",
+    "Bcc": "hidden@mx.example",
+}
+ENVELOPES = ["admin@mx.example", "copy@mx.example", "hidden@mx.example", "root@mx.example"]
+WAYS = ("starttls", "smtps", "plain", "sendmail")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Exim]:
+    with running_exim() as exim:
+        yield exim
+
+
+@pytest.fixture
+def exim(server: Exim) -> Exim:
+    server.received()
+    return server
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+def configure(site: Installation, exim: Exim, way: str = "starttls", **more: Any) -> None:
+    """Send by *way*, with a login where that is wanted."""
+    password = site.home / "password"
+    if not password.exists():
+        password.write_text(f"{PASSWORD}\n")
+    login = {"mailuser": USER, "mailpasswordfile": str(password)}
+    mailserver = f"sendmail:{exim.sendmail}" if way == "sendmail" else getattr(exim, way)
+    site.configure(mailserver, **(login if way in ("starttls", "smtps") else {}), **more)
+
+
+def run(site: Installation, exim: Exim) -> tuple[int, list[str]]:
+    return site.run(SSL_CERT_FILE=str(exim.authority))
+
+
+def sources(mails: list[EmailMessage]) -> list[str]:
+    return sorted(mail["Subject"].split()[1] for mail in mails)
+
+
+def kept(site: Installation, alerts: str = "1 alert") -> str:
+    return f"{alerts} kept in {site.statefile}; the next run tries again."
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_alert_arrives_whole_at_everyone(site: Installation, exim: Exim, way: str) -> None:
+    """Every recipient gets the alert with its headers and both parts; nobody sees the Bcc."""
+    configure(site, exim, way, recipients=EVERYONE)
+    site.see("192.168.1.10")
+    assert run(site, exim) == (0, [])
+    mails = exim.received()
+    assert sorted(mail["Envelope-to"] for mail in mails) == ENVELOPES
+    for mail in mails:
+        sender, to, cc = (mail[name].addresses for name in ("From", "To", "Cc"))
+        assert [(box.display_name, box.addr_spec) for box in sender] == [
+            ("Müller, the firewall", "firewall@mx.example")
+        ]
+        assert [(box.display_name, box.addr_spec) for box in to] == [
+            ('Jürgen, "root" (3. OG)', "admin@mx.example"),
+            ("", "root@mx.example"),
+        ]
+        assert [(box.display_name, box.addr_spec) for box in cc] == [("日本語", "copy@mx.example")]
+        headers = "".join(f"{name}: {value}\n" for name, value in mail.items())
+        assert "hidden" not in headers.replace(f"Envelope-to: {mail['Envelope-to']}", "")
+        assert "Bcc" not in mail
+        assert "hidden" not in mail.get_body(("plain",)).get_content()
+        assert mail["Auto-Submitted"] == "auto-generated"
+        assert mail["Subject"] == ("[botalert] 192.168.1.10 set off smtp: 1 packet to 1 address")
+        assert re.fullmatch(r"<[0-9a-f-]{36}\.botalert@mx\.example>", mail["Message-ID"])
+        assert parsedate_to_datetime(mail["Date"]).tzinfo is not None
+        line = packet_line("192.168.1.10").strip()
+        assert line in mail.get_body(("plain",)).get_content()
+        assert line in mail.get_body(("html",)).get_content()
+    if way != "sendmail":
+        assert {mail["Return-path"] for mail in mails} == {"<firewall@mx.example>"}
+    assert site.alerts() == {"192.168.1.10": "sent"}
+
+
+def test_sendmail_reads_the_recipients_from_the_headers(site: Installation, exim: Exim) -> None:
+    """Without a Bcc the program is called with -i -t, and everyone named gets the mail."""
+    said = site.home / "arguments"
+    program = site.home / "sendmail"
+    program.write_text(f'#!/bin/sh\necho "$@" >{said}\nexec {exim.sendmail} "$@"\n')
+    program.chmod(0o755)
+    site.configure(
+        f"sendmail:{program}", recipients={**RECIPIENTS, "Cc": "copy@mx.example", "Bcc": ""}
+    )
+    site.see("192.168.1.10")
+    assert run(site, exim) == (0, [])
+    assert said.read_text() == "-i -t\n"
+    envelopes = sorted(mail["Envelope-to"] for mail in exim.received())
+    assert envelopes == ["admin@mx.example", "copy@mx.example"]
+
+
+def test_more_alerts_than_a_connection_takes_arrive_once(site: Installation, exim: Exim) -> None:
+    """Where the server ends the connection after some mails, a new one takes the rest."""
+    machines = [f"192.168.1.{n}" for n in range(10, 10 + 2 * MAILS_PER_CONNECTION + 2)]
+    configure(site, exim)
+    site.see(*machines)
+    assert run(site, exim) == (0, [])
+    mails = exim.received()
+    assert sources(mails) == sorted(machines)
+    assert len({mail["Message-ID"] for mail in mails}) == len(machines)
+    assert set(site.alerts().values()) == {"sent"}
+
+
+REFUSALS = {
+    "550": ("reject", "reject@mx.example: 550 no such mailbox"),
+    "451": ("tempfail", "tempfail@mx.example: 451 come back later"),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_refused_alert_waits_and_goes_with_the_same_message_id(
+    site: Installation, exim: Exim, code: str
+) -> None:
+    """Refused or deferred for everyone: one line, status 75, kept, and sent once when mended."""
+    local_part, said = REFUSALS[code]
+    configure(site, exim, recipients={**RECIPIENTS, "To": f"{local_part}@mx.example"})
+    site.see("192.168.1.10", "192.168.1.11")
+    place = exim.starttls.removeprefix("smtp+starttls://")
+    told = f"botalert: {place}: refused every recipient: {said}. Look at [recipients]. "
+    assert run(site, exim) == (75, [told + kept(site, "2 alerts")])
+    assert exim.received() == []
+    assert site.alerts() == {"192.168.1.10": "pending", "192.168.1.11": "pending"}
+    waiting = message_ids(site)
+    configure(site, exim)
+    assert run(site, exim) == (0, [])
+    assert {mail["Message-ID"] for mail in exim.received()} == waiting
+    assert run(site, exim) == (0, [])
+    assert exim.received() == []
+
+
+def message_ids(site: Installation) -> set[str]:
+    """Tell which Message-IDs wait: by a run that delivers into a file, on a copy of the state."""
+    copy = Installation(_made(site.home / "copy"))
+    _made(copy.statefile.parent)
+    copy.statefile.write_bytes(site.statefile.read_bytes())
+    assert copy.run() == (0, [])
+    return {mail["Message-ID"] for mail in copy.mails()}
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def test_partly_refused_alert_is_sent_and_told(site: Installation, exim: Exim) -> None:
+    """Where some recipients are refused the others get the alert, it is told, and that is all."""
+    configure(site, exim, recipients={**RECIPIENTS, "To": "admin@mx.example, reject@mx.example"})
+    site.see("192.168.1.10", "192.168.1.11")
+    told = (
+        "botalert: reject@mx.example: was refused (550 no such mailbox) for 2 alerts that the "
+        "others got. Correct [recipients]."
+    )
+    assert run(site, exim) == (0, [told])
+    assert [mail["Envelope-to"] for mail in exim.received()] == ["admin@mx.example"] * 2
+    assert run(site, exim) == (0, [])
+    assert exim.received() == []
+
+
+def test_untrusted_certificate_keeps_the_alert(site: Installation, exim: Exim) -> None:
+    """A certificate of an authority that nobody trusts ends the dialogue, told once."""
+    for way in ("starttls", "smtps"):
+        configure(site, exim, way)
+        site.see("192.168.1.10")
+        status, told = site.run(SSL_CERT_FILE="")
+        assert status == 75
+        (line,) = told
+        place = getattr(exim, way).partition("://")[2]
+        assert line.startswith(f"botalert: {place}: its certificate is not to be trusted: ")
+        assert line.endswith(f"add its CA to the system's. {kept(site)}")
+    assert site.alerts() == {"192.168.1.10": "pending"}
+    assert run(site, exim) == (0, [])
+    assert sources(exim.received()) == ["192.168.1.10"]
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("guess", "refused the login of 'firewall': 535 Incorrect authentication data"),
+        ("schlüssel", "the login has a character outside ASCII, which smtplib cannot send"),
+    ],
+)
+def test_wrong_password_keeps_the_alert(
+    site: Installation, exim: Exim, password: str, said: str
+) -> None:
+    """A login that is refused, or cannot even be written, keeps the alert."""
+    (site.home / "password").write_text(password)
+    configure(site, exim)
+    site.see("192.168.1.10", "192.168.1.11")
+    status, (line,) = run(site, exim)
+    assert status == 75
+    assert said in line
+    assert line.endswith(kept(site, "2 alerts"))
+    (site.home / "password").unlink()
+    configure(site, exim)
+    assert run(site, exim) == (0, [])
+    assert sources(exim.received()) == ["192.168.1.10", "192.168.1.11"]
+
+
+def test_lost_password_file_is_a_fault_of_the_configuration(site: Installation, exim: Exim) -> None:
+    """A password file that is not there names itself, and nothing is begun."""
+    configure(site, exim)
+    (site.home / "password").unlink()
+    site.see("192.168.1.10")
+    status, (line,) = run(site, exim)
+    assert status == 78
+    assert f"mailpasswordfile: '{site.home / 'password'}' cannot be read" in line
+    assert not site.statefile.exists()
+
+
+def test_dead_port_keeps_the_alerts(site: Installation, exim: Exim) -> None:
+    """Nobody listens: one line for all the alerts, and they go when somebody does."""
+    (port,) = free_ports(1)
+    site.configure(f"127.0.0.1:{port}")
+    site.see("192.168.1.10", "192.168.1.11", "192.168.1.12")
+    told = (
+        f"botalert: 127.0.0.1:{port}: Connection refused. "
+        f"Look at mailserver: and whether it runs. {kept(site, '3 alerts')}"
+    )
+    assert run(site, exim) == (75, [told])
+    assert set(site.alerts().values()) == {"pending"}
+    configure(site, exim, "plain")
+    assert run(site, exim) == (0, [])
+    assert sources(exim.received()) == ["192.168.1.10", "192.168.1.11", "192.168.1.12"]
+
+
+def test_login_is_never_sent_in_clear(site: Installation, exim: Exim) -> None:
+    """STARTTLS asked for but not offered is an error, not a reason to go without."""
+    configure(site, exim)
+    site.configure(
+        exim.starttls.partition("://")[0] + "://" + exim.plain,
+        mailuser=USER,
+        mailpasswordfile=str(site.home / "password"),
+    )
+    site.see("192.168.1.10")
+    told = (
+        f"botalert: {exim.plain}: STARTTLS extension not supported by server. "
+        f"Look at mailserver: and whether it runs. {kept(site)}"
+    )
+    assert run(site, exim) == (75, [told])
+    assert exim.received() == []
+
+
+Dialogue = Callable[[socket.socket], None]
+
+
+@contextmanager
+def rude_server(dialogue: Dialogue) -> Iterator[str]:
+    """Listen as a server that does *dialogue* with each client, then hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                dialogue(connection)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def says_nothing(connection: socket.socket) -> None:
+    """Hang up before the greeting."""
+
+
+def breaks_off_after_data(connection: socket.socket) -> None:
+    """Take the whole mail, and hang up instead of saying so."""
+    stream = connection.makefile("rwb")
+    stream.write(b"220 rude\r\n")
+    stream.flush()
+    for line in stream:
+        data = line.upper() == b"DATA\r\n"
+        stream.write(b"354 go on\r\n" if data else b"250 fine\r\n")
+        stream.flush()
+        if data:
+            while stream.readline() not in (b".\r\n", b""):
+                pass
+            return
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "said"),
+    [
+        (
+            says_nothing,
+            "Connection unexpectedly closed. Look at mailserver: and whether it runs. ",
+        ),
+        (
+            breaks_off_after_data,
+            "broke off: Connection unexpectedly closed. Look at its log. ",
+        ),
+    ],
+)
+def test_server_that_hangs_up_keeps_the_alerts(
+    site: Installation, exim: Exim, dialogue: Dialogue, said: str
+) -> None:
+    """A server that hangs up is told of in one line, and its alerts go with the next run."""
+    site.see("192.168.1.10", "192.168.1.11")
+    with rude_server(dialogue) as place:
+        site.configure(place)
+        told = f"botalert: {place}: {said}{kept(site, '2 alerts')}"
+        assert run(site, exim) == (75, [told])
+    configure(site, exim)
+    assert run(site, exim) == (0, [])
+    assert sources(exim.received()) == ["192.168.1.10", "192.168.1.11"]
+
+
+def test_sendmail_that_fails_keeps_the_alert(site: Installation, exim: Exim) -> None:
+    """What the program said last is told, and its status."""
+    program = site.home / "sendmail"
+    program.write_text("#!/bin/sh\necho no space in the spool >&2\nexit 75\n")
+    program.chmod(0o755)
+    site.configure(f"sendmail:{program}")
+    site.see("192.168.1.10")
+    told = (
+        f"botalert: sendmail:{program}: ended with status 75: no space in the spool. "
+        f"Look at [recipients] and at the mail server's log. {kept(site)}"
+    )
+    assert run(site, exim) == (75, [told])
+    configure(site, exim, "sendmail")
+    assert run(site, exim) == (0, [])
+    assert sources(exim.received()) == ["192.168.1.10"]
+
+
+def test_missing_sendmail_is_unavailable(site: Installation) -> None:
+    """Without the program: status 69, the alert kept."""
+    program = site.home / "nothing"
+    site.configure(f"sendmail:{program}")
+    site.see("192.168.1.10")
+    told = (
+        f"botalert: sendmail:{program}: cannot be run: No such file or directory. "
+        f"Install a mail server, or name another way in mailserver:. {kept(site)}"
+    )
+    assert site.run() == (69, [told])
+    assert site.alerts() == {"192.168.1.10": "pending"}
+    done = site.botalert("test-mail")
+    assert (done.returncode, done.stdout) == (69, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_test_mail_sends_a_sample(site: Installation, exim: Exim, way: str) -> None:
+    """The sample says that it is one, goes the configured way, and is not remembered."""
+    configure(site, exim, way)
+    done = site.botalert("test-mail", SSL_CERT_FILE=str(exim.authority))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("a sample alert went to admin@mx.example by ")
+    (mail,) = exim.received()
+    assert mail["Subject"].startswith("[sample] [botalert] 192.0.2.10 set off smtp: ")
+    assert "THIS IS A SAMPLE" in mail.get_body(("plain",)).get_content()
+    assert not site.statefile.exists()
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_test_mail_tells_of_a_refusal(site: Installation, exim: Exim, code: str) -> None:
+    """Refused or deferred: 75 and one line that quotes the server."""
+    local_part, said = REFUSALS[code]
+    configure(site, exim, recipients={**RECIPIENTS, "To": f"{local_part}@mx.example"})
+    done = site.botalert("test-mail", SSL_CERT_FILE=str(exim.authority))
+    assert (done.returncode, done.stdout) == (75, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+
+
+def test_test_mail_tells_that_the_server_is_down(site: Installation, exim: Exim) -> None:
+    """A dead port: 75 and one line."""
+    (port,) = free_ports(1)
+    site.configure(f"127.0.0.1:{port}")
+    done = site.botalert("test-mail")
+    assert (done.returncode, done.stdout) == (75, "")
+    assert done.stderr == (
+        f"botalert: 127.0.0.1:{port}: Connection refused. "
+        "Look at mailserver: and whether it runs.\n"
+    )
+
+
+BROKEN_TEMPLATES = {
+    "syntax": "first\n{% if %}\n",
+    "undefined": "first\n{{ packtes }}\n",
+    "raising": "first\n{{ 1 / 0 }}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"), [("subject", "syntax"), ("txt", "undefined"), ("html", "raising")]
+)
+def test_template_with_an_error_holds_up_its_own_alerts_only(
+    site: Installation, exim: Exim, kind: str, fault: str
+) -> None:
+    """The line names the file and line; other signals' alerts go on; mended, it is sent."""
+    site.templates.mkdir()
+    broken = site.templates / f"telnet.{kind}"
+    broken.write_text(BROKEN_TEMPLATES[fault])
+    telnet = {"telnet": "IN: eth1\nPROTO: TCP\nDPT: 23\ntemplate: telnet"}
+    configure(site, exim, "plain", signals={**telnet, **SMTP_SIGNAL})
+    site.see("192.168.1.10", port=23)
+    site.see("192.168.1.11")
+    status, (line,) = run(site, exim)
+    assert status == 75
+    assert line.startswith(f"botalert: {broken}:2: the template has an error: ")
+    assert line.endswith(kept(site))
+    assert sources(exim.received()) == ["192.168.1.11"]
+    assert site.alerts() == {"192.168.1.10": "pending", "192.168.1.11": "sent"}
+    broken.write_text("mended 192.168.1.10")
+    assert run(site, exim) == (0, [])
+    (mail,) = exim.received()
+    assert "192.168.1.10" in mail["Subject"]
+
+
+def test_own_templates_go_before_the_shipped_ones(site: Installation, exim: Exim) -> None:
+    """A file of the same name replaces a shipped one; a set replaces only what it has."""
+    site.templates.mkdir()
+    (site.templates / "alert.subject").write_text("own words about {{ source }}")
+    (site.templates / "loud.subject").write_text("LOUD words about {{ source }}")
+    telnet = {"telnet": "IN: eth1\nPROTO: TCP\nDPT: 23\ntemplate: loud"}
+    configure(site, exim, "plain", signals={**SMTP_SIGNAL, **telnet})
+    site.see("192.168.1.10", port=23)
+    site.see("192.168.1.11")
+    assert run(site, exim) == (0, [])
+    mails = sorted(exim.received(), key=lambda mail: mail["Subject"])
+    assert [mail["Subject"] for mail in mails] == [
+        "LOUD words about 192.168.1.10",
+        "own words about 192.168.1.11",
+    ]
+    for mail in mails:
+        assert "set off the signal" in mail.get_body(("plain",)).get_content()
+
+
+def test_hostile_evidence_arrives_harmless(site: Installation, exim: Exim) -> None:
+    """Escape sequences, HTML, line tricks and reordered text are shown, not obeyed."""
+    configure(site, exim)
+    hostile = "\x1b[2J\x07<script>alert(1)</script>\u202eevil\u2028 Bcc: x@mx.example\r\x85é:"
+    site.see("192.168.1.10", prefix=hostile)
+    site.append(packet_line("192.168.1.10", prefix="x" * 1_000_000))
+    assert run(site, exim) == (0, [])
+    (mail,) = exim.received()
+    assert all(line.isascii() and len(line) <= 998 for line in str_lines(mail))
+    text = mail.get_body(("plain",)).get_content()
+    html = mail.get_body(("html",)).get_content()
+    for part in (text, html):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]", part)
+        assert r"\x1b[2J\x07" in part
+        assert r"\u202eevil" in part
+        assert "é:" in part
+    assert "<script>alert(1)</script>" in text
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "Bcc" not in mail
+    assert len(text) < 10_000
+
+
+def str_lines(mail: EmailMessage) -> list[str]:
+    return mail.as_bytes().decode("ascii", "surrogateescape").splitlines()
+
+
+def greets_in_clear(connection: socket.socket) -> None:
+    """Greet a client that wants TLS."""
+    connection.sendall(b"220 rude\r\n")
+    connection.recv(4096)
+
+
+def test_tls_asked_of_a_server_without_it_keeps_the_alert(site: Installation) -> None:
+    """A server that answers TLS in clear is one line, and the alert is kept."""
+    with rude_server(greets_in_clear) as place:
+        site.configure(f"smtps://{place}")
+        site.see("192.168.1.10")
+        status, (line,) = site.run()
+    assert status == 75
+    assert line.startswith(f"botalert: {place}: ")
+    assert "TLS" in line or "SSL" in line
+    assert line.endswith(kept(site))
+    assert site.alerts() == {"192.168.1.10": "pending"}
