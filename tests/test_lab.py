@@ -81,8 +81,9 @@ def captured(tmp_path_factory) -> Path:
 def truth(captured: Path, stage: str) -> Counter[tuple[str, str, str]]:
     """Count what was really sent and refused: signal, source and destination."""
     signal_of = {
-        ("TCP", "25"): "smtp", ("TCP", "23"): "telnet", ("TCP", "445"): "smb", ("TCP", "6667"): "irc",
-        ("TCP", "22"): "ssh", ("UDP", "53"): "dns", ("ICMP", ""): "ping", ("ICMPv6", ""): "ping",
+        ("TCP", "25"): "smtp", ("TCP", "23"): "telnet", ("TCP", "445"): "smb",
+        ("TCP", "6667"): "irc", ("TCP", "22"): "ssh",
+        ("UDP", "53"): "dns", ("ICMP", ""): "ping", ("ICMPv6", ""): "ping",
     }  # fmt: skip
     counted: Counter[tuple[str, str, str]] = Counter()
     with (captured / "truth.csv").open() as file:

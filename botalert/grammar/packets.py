@@ -10,6 +10,7 @@ a colon.  A prefix is free text and stands before, with or without a space.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from botalert.model import Packet
@@ -42,26 +43,14 @@ _BEGINS_OUT = re.compile(rf"OUT=[^ ]* +{_AFTER_OUT}")
 _ENDS_IN_PAIR = re.compile(r"(?:^| )([A-Z][A-Z0-9_]*)=[^ ]* *$")
 _KNOWN_BEFORE_OUT = frozenset({"DESCR"})
 
-# One token, at the text's beginning, behind a space or behind the bracket that
-# opens a quote.  A quote is closed by a bracket of its own, or by one at the
-# end of its last value.
-_TOKEN = re.compile(
-    r"""
-    (?<! [^ \[] )
-    (?: OPT[ ]\( (?P<options> [^)]* ) \)?
-      | INCOMPLETE[ ]\[ (?P<bytes> [0-9]+ ) (?:[ ]bytes\])?
-      | (?P<quote> \[ ) (?= SRC= )
-      | (?P<name> [A-Z][A-Z0-9_]* ) = (?P<value> [^ ]* )
-      | (?P<fragment_name> FRAG | ID ) : (?P<fragment> [^ \]]* )
-      | (?P<flag> [A-Z]+ ) (?= [ \]] | $ )
-    )
-    | (?P<close> \] ) (?= [ \]] | $ )
-    """,
-    re.VERBOSE,
-)
+# What has spaces inside, and the bracket that opens what an ICMP error quotes.
+_OPTIONS = re.compile(r"(?<![^ ])OPT \(([^)]*)\)?")
+_INCOMPLETE = re.compile(r"(?<![^ ])INCOMPLETE \[([0-9]+)(?: bytes\]?)?")
+_QUOTE = "[SRC="
+_BRACKET = re.compile(r"[\[\]]")
 
+_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}")
-_NUMBER = re.compile(r"[0-9]+")
 _LOOKS = re.compile(r"(?:^| )(?:IN|OUT)=")
 _TELLING = re.compile(r"(?:^| )(SRC|DST|PROTO|SPT|DPT)=")
 
@@ -107,81 +96,60 @@ def read_packet(text: str) -> Packet | None:
     damaged, be it at the name's second coming: such a line is never guessed
     at.  A line that is only cut short is read as far as it goes.
     """
-    packet = _Draft()
-    nested = [packet]  # Quotes nest; the innermost is last.
-    for token in _TOKEN.finditer(text):
-        current = nested[-1]
-        if token.lastgroup == "quote":
-            nested.append(current.quote())
-        elif token.lastgroup == "close":
-            nested = nested[:-1] or nested
-        elif token.lastgroup == "value":
-            if token.end() == len(text) and not token["value"]:
-                break  # "DPT=" at the line's very end lost its value.
-            value, closed = _unclosed(token["value"], len(nested) - 1)
-            if not current.add(token["name"], value) and current is packet:
-                return None
-            nested = nested[: len(nested) - closed]
-        else:
-            current.note(token)
-    if not packet.fields.keys() >= {"SRC", "DST"}:
-        return None
-    return packet.packet()
+    if text.endswith("="):  # "DPT=" at the line's very end lost its value.
+        text = text[: text.rfind(" ") + 1]
+    packet, sound = _read(text)
+    return packet if sound and packet.fields.keys() >= {"SRC", "DST"} else None
 
 
-def _unclosed(value: str, depth: int) -> tuple[str, int]:
-    """Part the brackets that close quotes, at most *depth*, from the end of *value*."""
-    bare = value.rstrip("]") if depth else value  # An interface may be called "a]".
-    return bare, min(len(value) - len(bare), depth)
+def _read(text: str) -> tuple[Packet, bool]:
+    """Read a packet, quoted or not; tell whether all of its values are sound."""
+    embedded = None
+    while _QUOTE in text:
+        text, quoted = _parted(text)
+        embedded = embedded or _read(quoted)[0]
+    fields: dict[str, str] = {}
+    flags: list[str] = []
+    sound = True
+    text = _take(text, "OPT", _OPTIONS, fields)
+    text = _take(text, "INCOMPLETE", _INCOMPLETE, fields)
+    for token in text.split(" "):
+        name, equals, value = token.partition("=")
+        if not equals:
+            if token in FLAGS:
+                flags.append(token)
+            elif token.startswith(("FRAG:", "ID:")):
+                name, _, value = token.partition(":")
+                fields.setdefault(name, value)
+        elif name in _CHECKS:
+            canonical = _CHECKS[name](value)
+            sound = sound and canonical is not None
+            fields.setdefault(name, value if canonical is None else canonical)
+        elif name not in fields and _NAME.fullmatch(name):
+            fields[name] = value
+    return Packet(fields, tuple(flags), embedded), sound
 
 
-class _Draft:
-    """A packet while its line is being read."""
+def _parted(text: str) -> tuple[str, str]:
+    """Part the first packet that *text* quotes from what stands around it."""
+    start = text.index(_QUOTE)
+    depth = 0
+    for bracket in _BRACKET.finditer(text, start):
+        depth += 1 if bracket[0] == "[" else -1
+        if depth == 0:
+            return text[:start] + text[bracket.end() :], text[start + 1 : bracket.start()]
+    return text[:start], text[start + 1 :]
 
-    __slots__ = ("embedded", "fields", "flags")
 
-    def __init__(self) -> None:
-        self.fields: dict[str, str] = {}
-        self.flags: list[str] = []
-        self.embedded: list[_Draft] = []
-
-    def quote(self) -> "_Draft":
-        """Begin the packet that this one quotes."""
-        quoted = _Draft()
-        self.embedded.append(quoted)
-        return quoted
-
-    def note(self, token: "re.Match[str]") -> None:
-        """Note what is neither a pair nor a bracket."""
-        kind = token.lastgroup
-        if kind == "fragment":
-            self.fields.setdefault(token["fragment_name"], token["fragment"])
-        elif kind == "bytes":
-            self.fields.setdefault("INCOMPLETE", token["bytes"])
-        elif kind == "options":
-            self.fields.setdefault("OPT", token["options"].strip())
-        elif token["flag"] in FLAGS:
-            self.flags.append(token["flag"])
-
-    def add(self, name: str, value: str) -> bool:
-        """Add a field if its name is new; tell whether its value is sound."""
-        sound = True
-        if name in ("SRC", "DST"):
-            canonical = canonical_address(value)
-            sound = canonical is not None
-            value = canonical or value
-        elif name in ("SPT", "DPT"):
-            sound = is_port(value)
-        elif name == "LEN":
-            sound = _NUMBER.fullmatch(value) is not None
-        elif name == "PROTO":
-            value = PROTOCOLS.get(value, value)
-        self.fields.setdefault(name, value)
-        return sound
-
-    def packet(self) -> Packet:
-        quoted = self.embedded[0].packet() if self.embedded else None
-        return Packet(self.fields, tuple(self.flags), quoted)
+def _take(text: str, name: str, pattern: "re.Pattern[str]", fields: dict[str, str]) -> str:
+    """Move what has spaces inside from *text* to *fields*; of two the first counts."""
+    if name not in text:
+        return text
+    found = pattern.search(text)
+    if found is None:
+        return text
+    fields[name] = found[1].strip()
+    return pattern.sub("", text)
 
 
 def is_port(text: str) -> bool:
@@ -198,3 +166,26 @@ def canonical_address(text: str) -> str | None:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return None
+
+
+def _port(text: str) -> str | None:
+    return text if is_port(text) else None
+
+
+def _number(text: str) -> str | None:
+    return text if text.isascii() and text.isdigit() else None
+
+
+def _protocol(text: str) -> str:
+    return PROTOCOLS.get(text, text)
+
+
+_CHECKS: dict[str, Callable[[str], str | None]] = {
+    "SRC": canonical_address,
+    "DST": canonical_address,
+    "LEN": _number,
+    "SPT": _port,
+    "DPT": _port,
+    "PROTO": _protocol,
+}
+"""What the values of some fields become; None where one is damaged."""
