@@ -18,6 +18,7 @@ PIP     := $(IN_VENV) -m pip --disable-pip-version-check --quiet
 help:
 	@echo 'make demo       run the daily job over a real log and show the alerts'
 	@echo 'make test       lint, check types, run every test'
+	@echo 'make bench      measure the hot loop, as ratios in one run'
 	@echo 'make install    install on this machine, as root'
 	@echo 'make uninstall  remove that again, except botalert.conf and the state'
 	@echo 'make man        write the man pages into build/man'
@@ -67,6 +68,10 @@ test: $(TEST)
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m pytest --numprocesses auto --dist loadfile --cov --cov-report term:skip-covered
+
+.PHONY: bench
+bench: $(TEST)
+	@$(IN_VENV) tests/benchmark.py
 
 .PHONY: man
 man: $(RUNTIME)
