@@ -14,7 +14,7 @@ from botalert.errors import writing_error
 from botalert.mail.transport import ServerDownError
 
 DIRECTORY_MODE = 0o700
-_PARTS = ("tmp", "new", "cur")
+_PARTS = ("", "tmp", "new", "cur")
 
 
 class MaildirTransport:
