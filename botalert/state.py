@@ -122,11 +122,13 @@ class State:
 
     def alerts(self, signal_names: Sequence[str]) -> list[Alert]:
         """Give every detection on record with its alert, in the order that people see."""
-        return self._in_order(self._alerts(""), signal_names)
+        return self._in_order(self._alerts("alert"), signal_names)
 
     def pending(self, signal_names: Sequence[str]) -> list[Alert]:
         """Give the alerts that are still to be sent, in the order that people see."""
-        return self._in_order(self._alerts("WHERE alerted IS NULL"), signal_names)
+        # SQLite would go through all the alerts, which are in the wanted order, too.
+        waiting = "alert INDEXED BY alert_pending WHERE alerted IS NULL"
+        return self._in_order(self._alerts(waiting), signal_names)
 
     def mark_sent(self, alert: Alert, moment: datetime) -> None:
         """Remember that the mail server took *alert*."""
@@ -154,12 +156,12 @@ class State:
             connection.execute(f"DELETE FROM tally {where}", parameters)
             return connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
 
-    def _alerts(self, where: str) -> Iterator[Alert]:
+    def _alerts(self, chosen: str) -> Iterator[Alert]:
         # A log's name orders what several logs tell of one source, as a run
         # reads them; the moments at which runs happen must not.
         rows = self._connection.execute(
             "SELECT source, signal, message_id, alerted, body "
-            f"FROM (SELECT * FROM alert {where}) JOIN tally USING (source, signal) "
+            f"FROM (SELECT * FROM {chosen}) JOIN tally USING (source, signal) "
             "ORDER BY source, signal, log"
         )
         for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
@@ -290,7 +292,11 @@ def _check(path: str, connection: sqlite3.Connection) -> int:
     """Tell the schema's version; 0 for a file that is still empty."""
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    try:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except UnicodeDecodeError as error:
+        # SQLite quotes the damage in its message, which Python cannot read.
+        raise _damaged(path, "its schema is no text") from error
     if identity != APPLICATION_ID and tables:
         raise ConfigurationError(
             [f"{path}: is another program's SQLite file. Name a file of botalert's own: statefile:"]

@@ -1,0 +1,411 @@
+"""What is remembered between runs, in a real SQLite file."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from installation import Installation, packet_line
+from real import lack, need_root
+
+from botalert import state
+from botalert.errors import (
+    BotalertError,
+    ConfigurationError,
+    DataError,
+    TryAgainError,
+)
+from botalert.model import Cursor, Hit
+from botalert.state import MIGRATIONS, State
+from botalert.tally import Tallies, Tally
+
+NOW = datetime(2026, 11, 21, 6, 25, tzinfo=UTC)
+REACHED = Cursor(100, "f" * 64, 100)
+LOG = "/var/log/messages"
+SIGNALS = ("smtp", "telnet")
+
+
+def found(*keys: tuple[str, str], packets: int = 1) -> Tallies:
+    """Make tallies of (signal, source) pairs."""
+    tallies = {}
+    for signal, source in keys:
+        tallies[signal, source] = tally = Tally()
+        hit = Hit(signal, source, NOW, "198.51.100.52", "25", "eth1", None, packets, "a line")
+        tally.add(hit)
+    return tallies
+
+
+def message_ids() -> Callable[[], str]:
+    numbers = count(1)
+    return lambda: f"<{next(numbers)}@mx.example>"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "state" / "state.db")
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    old = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(old)
+
+
+def pending(memory: State) -> list[tuple[str, str, str]]:
+    return [
+        (alert.detection.signal, alert.detection.source, alert.message_id)
+        for alert in memory.pending(SIGNALS)
+    ]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
+def test_modes_do_not_depend_on_the_umask(path: str, mask: int) -> None:
+    """The file is for its owner alone, the directory for the group to look into."""
+    with umask(mask), state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+    assert os.stat(path).st_mode & 0o7777 == 0o600
+    assert os.stat(os.path.dirname(path)).st_mode & 0o7777 == 0o750
+
+
+def test_modes_that_the_administrator_chose_are_kept(path: str) -> None:
+    """A state file opened to a group stays so."""
+    with state.opened(path):
+        pass
+    os.chmod(path, 0o640)
+    os.chmod(os.path.dirname(path), 0o755)
+    with state.opened(path):
+        pass
+    assert os.stat(path).st_mode & 0o777 == 0o640
+    assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o755
+
+
+def test_empty_file_is_brought_up_to_date(path: str) -> None:
+    """A file of size 0, as a killed first run leaves it, becomes a state file."""
+    os.mkdir(os.path.dirname(path))
+    Path(path).touch()
+    with state.opened_for_reading(path) as reader:
+        assert reader is None
+    with state.opened(path) as memory:
+        assert memory.pending(SIGNALS) == []
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert connection.execute("PRAGMA application_id").fetchone() == (state.APPLICATION_ID,)
+
+
+def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
+    """A schema that this version does not know is not touched."""
+    with state.opened(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = Path(path).read_bytes()
+    for way in (state.opened, state.opened_for_reading):
+        told = pytest.raises(DataError, match=r"newer botalert \(schema 2, this one knows 1\)")
+        with told, way(path):
+            pass
+    assert Path(path).read_bytes() == before
+
+
+def test_file_of_another_program_is_refused(path: str) -> None:
+    """An SQLite file that is not ours is not touched."""
+    os.mkdir(os.path.dirname(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE precious (thing)")
+    before = Path(path).read_bytes()
+    for way in (state.opened, state.opened_for_reading):
+        told = pytest.raises(ConfigurationError, match="another program's SQLite file")
+        with told, way(path):
+            pass
+    assert Path(path).read_bytes() == before
+
+
+def test_lock_of_another_program_is_waited_for(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that someone else has locked is to be tried again later."""
+    with state.opened(path):
+        pass
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *args, **kwargs: connect(*args, **kwargs, timeout=0)
+    )
+    with closing(connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        told = pytest.raises(TryAgainError, match="another program is using it")
+        with told, state.opened(path):
+            pass
+
+
+def test_state_that_may_not_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    """`list` by a user without the right says so, instead of "nothing on record"."""
+    need_root()
+    if shutil.which("setpriv") is None:
+        lack("setpriv (Debian package util-linux)")
+    site = Installation(tmp_path)
+    site.see("192.168.1.10")
+    assert site.run() == (0, [])
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.stat().st_uid == 0 and not directory.stat().st_mode & 0o001:
+            directory.chmod(directory.stat().st_mode | 0o011)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    done = subprocess.run(
+        [*nobody, *site.command("list")], capture_output=True, text=True, check=False
+    )
+    if "No module named" in done.stderr or "can't open" in done.stderr:
+        lack("a Python that another user can run")
+    assert (done.returncode, done.stdout) == (77, "")
+    assert done.stderr == (
+        f"botalert: {site.statefile}: permission denied. "
+        "Run as root, or give this user read access.\n"
+    )
+
+
+def test_record_makes_alerts_of_what_is_new(path: str) -> None:
+    """A source is pending once for each signal; later finds add to its counts."""
+    with state.opened(path) as memory:
+        assert memory.cursor(LOG) is None
+        first = found(("smtp", "192.168.1.10"), ("telnet", "192.168.1.10"))
+        assert memory.record(LOG, first, REACHED, message_ids()) == 2
+        again = found(("smtp", "192.168.1.10"), packets=4)
+        further = Cursor(200, "e" * 64, 200)
+        assert memory.record(LOG, again, further, lambda: "<new@mx.example>") == 0
+        assert memory.cursor(LOG) == further
+        assert pending(memory) == [
+            ("smtp", "192.168.1.10", "<1@mx.example>"),
+            ("telnet", "192.168.1.10", "<2@mx.example>"),
+        ]
+        assert [alert.detection.tally.packets for alert in memory.alerts(SIGNALS)] == [5, 1]
+
+
+def test_alert_that_was_sent_is_pending_no_more(path: str) -> None:
+    """It stays on record, with the moment, over the next opening."""
+    with state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+        (alert,) = memory.pending(SIGNALS)
+        memory.mark_sent(alert, NOW)
+    with state.opened_for_reading(path) as reader:
+        assert reader is not None
+        assert pending(reader) == []
+        assert [(each.status, each.alerted) for each in reader.alerts(SIGNALS)] == [("sent", NOW)]
+
+
+def test_forgotten_source_alerts_anew(path: str) -> None:
+    """Forgetting takes one signal or all; the next find has its own Message-ID."""
+    both = found(("smtp", "192.168.1.10"), ("telnet", "192.168.1.10"))
+    new = message_ids()
+    with state.opened(path) as memory:
+        memory.record(LOG, both, REACHED, new)
+        assert memory.forget("192.168.1.10", "telnet") == 1
+        assert memory.forget("192.168.1.10", "telnet") == 0
+        assert memory.record(LOG, both, REACHED, new) == 1
+        assert memory.forget("192.168.1.10", None) == 2
+        assert memory.alerts(SIGNALS) == []
+        assert memory.record(LOG, both, REACHED, new) == 2
+        assert len({message_id for _, _, message_id in pending(memory)}) == 2
+
+
+def test_record_is_all_or_nothing(path: str) -> None:
+    """Where the second of two alerts cannot be made, nothing of the log is remembered."""
+    numbers = iter(["<1@mx.example>"])
+    both = found(("smtp", "192.168.1.10"), ("telnet", "192.168.1.10"))
+    with state.opened(path) as memory:
+        with pytest.raises(StopIteration):
+            memory.record(LOG, both, REACHED, lambda: next(numbers))
+        assert memory.cursor(LOG) is None
+        assert memory.alerts(SIGNALS) == []
+
+
+def test_several_logs_unite_in_one_detection(path: str) -> None:
+    """What two logs tell of a source is one alert, with the sum."""
+    with state.opened(path) as memory:
+        tallies = found(("smtp", "192.168.1.10"), packets=2)
+        assert memory.record(LOG, tallies, REACHED, message_ids()) == 1
+        assert memory.record("/var/log/other", tallies, REACHED, message_ids()) == 0
+        (alert,) = memory.pending(SIGNALS)
+        assert alert.detection.tally.packets == 4
+
+
+def test_every_query_finds_its_rows_by_an_index(path: str) -> None:
+    """Among a million sources one is found at once: no statement reads a table through."""
+    with state.opened(path) as memory:
+        asked: list[str] = []
+        memory._connection.set_trace_callback(asked.append)
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+        (alert,) = memory.pending(SIGNALS)
+        memory.mark_sent(alert, NOW)
+        memory.cursor(LOG)
+        memory.forget("192.168.1.10", None)
+        memory.forget("192.168.1.10", "smtp")
+        memory._connection.set_trace_callback(None)
+        statements = [text for text in asked if re.match("SELECT|UPDATE|DELETE", text)]
+        assert len(statements) >= 8
+        for statement in statements:
+            plan = memory._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+            steps = [row[3] for row in plan]
+            scans = [step for step in steps if step.startswith("SCAN")]
+            # Only what is pending is read through, and that by its own index.
+            assert all("alert_pending" in step for step in scans), (statement, steps)
+
+
+def damaged(path: Path, content: bytes, damage: str) -> None:
+    middle = len(content) // 2
+    path.write_bytes(
+        {
+            "overwritten": content[:middle] + b"\xff" * 4096 + content[middle + 4096 :],
+            "cut": content[: middle + 100],
+            "text": b"this is no database\n" * 1000,
+            "header": content[:20] + b"\xff" * 80 + content[100:],
+        }[damage]
+    )
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "cut", "text", "header"])
+def test_damaged_state_is_one_clear_line(tmp_path: Path, damage: str) -> None:
+    """Every command ends with one line and 74, the file is left as it is, nobody is mailed."""
+    site = Installation(tmp_path)
+    site.see("192.168.1.10", "192.168.1.11")
+    assert site.run() == (0, [])
+    damaged(site.statefile, site.statefile.read_bytes(), damage)
+    before = site.statefile.read_bytes()
+    for command in (["run"], ["list"], ["forget", "192.168.1.10"]):
+        done = site.botalert(*command)
+        assert (done.returncode, done.stdout) == (74, "")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"botalert: {site.statefile}: the state file is damaged: ")
+        assert line.endswith("begins a new one, and every source alerts again.")
+    assert site.statefile.read_bytes() == before
+    assert len(site.mails()) == 2
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A state file with a source that was mailed about and one that was not."""
+    path = tmp_path_factory.mktemp("whole") / "state.db"
+    with state.opened(str(path)) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+        memory.mark_sent(memory.pending(SIGNALS)[0], NOW)
+        memory.record(LOG, found(("smtp", "192.168.1.11")), REACHED, message_ids())
+    return path.read_bytes()
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_damaged_bytes_are_told_of(
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, data: st.DataObject
+) -> None:
+    """Whichever bytes are overwritten, reading and writing either work or say what is wrong."""
+    content = bytearray(whole)
+    written = [place for place, byte in enumerate(content) if byte]
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.sampled_from(written))] = data.draw(st.integers(0, 255))
+    path = str(tmp_path_factory.mktemp("damaged") / "state.db")
+    Path(path).write_bytes(content)
+    try:
+        with state.opened_for_reading(path) as reader:
+            if reader is not None:
+                reader.alerts(SIGNALS)
+        with state.opened(path) as memory:
+            memory.record(LOG, found(("smtp", "192.168.1.11")), REACHED, message_ids())
+            memory.pending(SIGNALS)
+            memory.forget("192.168.1.10", None)
+    except BotalertError as error:
+        assert str(error).startswith(f"{path}: ")
+        assert "\n" not in str(error)
+
+
+def test_reading_while_a_change_is_cut_short_is_for_later(tmp_path: Path) -> None:
+    """What a killed run left half written is the next run's to mend; `list` says so."""
+    site = Installation(tmp_path)
+    site.see("192.168.1.10")
+    assert site.run() == (0, [])
+    # The journal as it stands in the middle of a change, as SIGKILL leaves it.
+    with closing(sqlite3.connect(site.statefile, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("PRAGMA cache_spill = 1")
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO alert VALUES (?, 'smtp', ?, NULL)",
+            [(f"10.0.{n >> 8}.{n & 255}", "x" * 200) for n in range(2000)],
+        )
+        left = tmp_path / "left"
+        shutil.copytree(site.statefile.parent, left)
+        connection.execute("ROLLBACK")
+    for file in left.iterdir():
+        shutil.copy(file, site.statefile.parent / file.name)
+    done = site.botalert("list")
+    assert (done.returncode, done.stdout) == (75, "")
+    assert done.stderr == (
+        f"botalert: {site.statefile}: a run was interrupted in a change. The next run mends it.\n"
+    )
+    assert site.run() == (0, [])
+    assert site.alerts() == {"192.168.1.10": "sent"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    need_root()
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if mounted.returncode:
+        lack(f"the right to mount a tmpfs ({mounted.stderr.strip()})")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
+    """One line and 74, no mail about what is not remembered; with space again all is made good."""
+    site = Installation(tmp_path)
+    site.statefile = small_disk / "state.db"
+    site.configure()
+    site.see("192.168.1.10")
+    assert site.run() == (0, [])
+    ballast = small_disk / "ballast"
+    space = os.statvfs(small_disk)
+    ballast.write_bytes(b"x" * (space.f_bavail * space.f_bsize))
+    machines = [f"192.168.1.{n}" for n in range(11, 31)]
+    site.see(*machines)
+    for _ in range(2):
+        status, (line,) = site.run()
+        assert status == 74
+        assert line.startswith(f"botalert: {site.statefile}: ")
+        assert line.endswith("Free some space or look at the disk.")
+        assert len(site.mails()) == 1
+        assert site.alerts() == {"192.168.1.10": "sent"}
+    ballast.unlink()
+    assert site.run() == (0, [])
+    assert len(site.mails()) == 21
+    assert site.run() == (0, [])
+    assert {each["source"]: each["packets"] for each in site.detections()} == dict.fromkeys(
+        ["192.168.1.10", *machines], 1
+    )
+
+
+def test_state_in_a_place_that_is_no_directory_is_told(tmp_path: Path) -> None:
+    """A file where the directory should be, and a directory where the file should be."""
+    site = Installation(tmp_path)
+    site.append(packet_line("192.168.1.10"))
+    (tmp_path / "state").write_text("")
+    status, (line,) = site.run()
+    assert (status, line.partition(": ")[2].partition(": ")[0]) == (73, str(tmp_path / "state"))
+    (tmp_path / "state").unlink()
+    site.statefile.mkdir(parents=True)
+    status, (line,) = site.run()
+    assert status in (73, 74)
+    assert str(site.statefile) in line
