@@ -191,7 +191,7 @@ def _rendered(
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise TemplateError(
             f"{place}: the template has an error: {reason}. "
-            "Mend it, or remove it to use the shipped one"
+            "Mend it, or remove it to use the shipped one."
         ) from error
 
 

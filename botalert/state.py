@@ -324,6 +324,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _damaged(path: str, what: str) -> BotalertError:
+    # SQLite tells it in several lines, and quotes the damage.
+    what = " ".join(what.split())
     return InputOutputError(
         f"{path}: the state file is damaged: {what}. Restore it from a backup, or move it "
         "away: the next run begins a new one, and every source alerts again."

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from checkout import ROOT
+from real import need, need_root
 
 SMTP_SIGNAL = {"smtp": "IN: eth1\nPROTO: TCP\nDPT: 25"}
 RECIPIENTS = {"From": "firewall@mx.example", "To": "admin@mx.example"}
@@ -29,6 +30,21 @@ def packet_line(source: str, *, second: int = 0, port: int = 25, prefix: str = "
         "DST=198.51.100.52 LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=24048 DF PROTO=TCP SPT=35808 "
         f"DPT={port} WINDOW=64240 RES=0x00 SYN URGP=0 \n"
     )
+
+
+NOBODY = 65534
+
+
+def like_everyone(command: list[str]) -> list[str]:
+    """
+    Make root, who runs *command*, subject to the permissions of files.
+
+    That way what may not be read is another user's, and Python stays readable
+    wherever it is installed.
+    """
+    need_root()
+    need("setpriv")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--", *command]
 
 
 class Installation:

@@ -20,6 +20,7 @@ _PACKAGES = {
     "nft": "nftables",
     "rsyslogd": "rsyslog",
     "run-parts": "debianutils",
+    "setpriv": "util-linux",
     "/lib/systemd/systemd-journald": "systemd",
 }
 
