@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from checkout import ROOT
 from installation import NOBODY, SMTP_SIGNAL, Installation, like_everyone, packet_line
 
 from botalert.cli import main

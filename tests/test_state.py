@@ -12,9 +12,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from checkout import ROOT
 from installation import NOBODY, Installation, like_everyone, packet_line
 from real import lack, need_root
 
