@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from botalert.model import source_rank
+from botalert.model import SourceRank, source_rank
 from botalert.tally import Tallies, Tally
 
 PENDING = "pending"
@@ -67,7 +67,7 @@ def signal_order(names: Iterable[str]) -> dict[str, int]:
 
 def detection_rank(
     detection: Detection, order: Mapping[str, int]
-) -> tuple[int, str, int, tuple[int, int, str]]:
+) -> tuple[int, str, int, SourceRank]:
     """Order by signal as in ``log:``, then by packets downwards, then by source."""
     place = order.get(detection.signal, len(order))
     # Signals that log: no longer names come last, by name.

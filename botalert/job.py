@@ -5,7 +5,7 @@ log ──► blocks ──► scan ──► tallies ──► detect ──►
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,18 +14,30 @@ from email.message import EmailMessage
 import jinja2
 
 from botalert import lock, state
-from botalert.config import Config
+from botalert.config import Config, LogSettings
 from botalert.detect import Alert
 from botalert.errors import BotalertError, UnavailableError, worst_status
-from botalert.grammar import KernelReader, LineReader, PatternReader
-from botalert.log import cursor, unpack
-from botalert.log.blocks import LineBlocks
+from botalert.grammar import (
+    ANY_PROGRAM,
+    AUTO,
+    JOURNAL,
+    ULOGD,
+    KernelReader,
+    LineReader,
+    PatternReader,
+    form_of,
+)
+from botalert.grammar.journal import JournalReader
+from botalert.grammar.ulogd import UlogdReader
+from botalert.log import journal, names, unpack
+from botalert.log.blocks import LineBlocks, LogStream
+from botalert.log.history import Log, Reading
 from botalert.mail import DeliveryError, ServerDownError, Transport, opened_transport
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
 from botalert.scan import Finder, LineCounts, drops, hits, within
-from botalert.tally import Tallies, fold
+from botalert.tally import Tallies, fold, unite
 from botalert.times import StampReader
 
 Teller = Callable[[str], None]
@@ -63,17 +75,61 @@ class Faults:
         return worst_status(self._statuses)
 
 
-def line_reader(config: Config, now: datetime) -> LineReader:
-    """Give the reader that *config* asks for; it remembers, so each log has its own."""
-    stamps = StampReader(now, config.zone)
+def line_reader(
+    config: Config, settings: LogSettings, beginning: bytes, now: datetime
+) -> LineReader:
+    """Give the reader of a log that begins so; it remembers, so each log has its own."""
+    stamps = StampReader(now, settings.zone)
     if config.pattern is not None:
         return PatternReader(config.pattern, stamps)
-    return KernelReader(config.programs, stamps)
+    form = form_of(beginning) if settings.form == AUTO else settings.form
+    if form == JOURNAL:
+        return JournalReader(settings.programs, stamps)
+    if form == ULOGD:
+        return UlogdReader(stamps)
+    return KernelReader(settings.programs, stamps)
 
 
-def finder(config: Config, signals: Sequence[Signal]) -> Finder:
-    """Give the finder that jumps to what *signals* want, where the grammar allows it."""
-    return Finder(signals if config.pattern is None else None)
+def finder(reader: LineReader, signals: Sequence[Signal]) -> Finder:
+    """Give the finder that jumps to what *signals* want, where lines are the kernel's text."""
+    return Finder(signals if isinstance(reader, KernelReader) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedLog:
+    """
+    A log to be read.
+
+    Attributes:
+        files: Its files, oldest first; the last is the one being written.
+        settings: How it is read.
+    """
+
+    files: tuple[str, ...]
+    settings: LogSettings
+
+    @property
+    def path(self) -> str:
+        """The log's name: the file being written."""
+        return self.files[-1]
+
+
+def configured_logs(config: Config) -> list[SelectedLog]:
+    """Give the configured logs, each by the file being written."""
+    return [
+        SelectedLog((history[-1],), settings)
+        for settings in config.logs
+        for history in names.histories(names.expanded(settings.paths))
+    ]
+
+
+def named_logs(config: Config, paths: Sequence[str]) -> list[SelectedLog]:
+    """Give the logs that a person names; one log's rotations, by their names, are one log."""
+    configured = {log.path: log.settings for log in configured_logs(config)}
+    return [
+        SelectedLog(tuple(history), configured.get(history[-1], config.unnamed))
+        for history in names.histories(paths)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +150,29 @@ class Search:
     counts: LineCounts | None = None
 
 
+@contextmanager
+def opened_by_hand(
+    path: str, settings: LogSettings, since: datetime | None, until: datetime | None
+) -> Iterator[LogStream]:
+    """Open a file or the journal for reading it once, whole."""
+    if journal.is_journal(path):
+        any_program = ANY_PROGRAM in settings.programs
+        with journal.opened(path, since, until, every_transport=any_program) as stream:
+            yield stream
+    else:
+        with unpack.opened(path) as stream:
+            yield stream
+
+
 def scan_logs(
-    config: Config, logs: Sequence[Sequence[str]], search: Search, now: datetime, faults: Faults
+    config: Config, logs: Sequence[SelectedLog], search: Search, now: datetime, faults: Faults
 ) -> tuple[Tallies, int]:
     """
     Tally what *search* finds in *logs*; touches nothing.
 
     Args:
         config: How lines are read.
-        logs: Each log's files, oldest first.
+        logs: The logs to read.
         search: What is looked for.
         now: When this run began.
         faults: Gets the logs that cannot be read; the others go on.
@@ -112,12 +182,15 @@ def scan_logs(
     """
     tallies: Tallies = {}
     read_bytes = 0
-    find = finder(config, search.signals) if search.counts is None else Finder(None)
-    for history in logs:
-        reader = line_reader(config, now)
-        for path in history:
-            with faults.collected(), unpack.opened(path) as stream:
+    for log in logs:
+        for path in log.files:
+            with (
+                faults.collected(),
+                opened_by_hand(path, log.settings, search.since, search.until) as stream,
+            ):
                 blocks = LineBlocks(stream)
+                reader = line_reader(config, log.settings, unpack.beginning(stream), now)
+                find = finder(reader, search.signals) if search.counts is None else Finder(None)
                 try:
                     found = drops(blocks, find, reader, search.counts)
                     found = within(found, search.since, search.until)
@@ -127,14 +200,30 @@ def scan_logs(
     return tallies, read_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """
+    Where and when a run runs.
+
+    Attributes:
+        now: When it began; aware.
+        machine: The name of this machine.
+        note: Told what was done, for those who want to know.
+        baseline: Record everything as known, and mail nothing.
+    """
+
+    now: datetime
+    machine: str
+    note: Teller
+    baseline: bool = False
+
+
 def run(
     config: Config,
-    logs: Sequence[str],
+    logs: Sequence[SelectedLog],
     templates: jinja2.Environment,
-    machine: str,
-    now: datetime,
+    outlook: Outlook,
     faults: Faults,
-    note: Teller,
 ) -> None:
     """
     Do the daily job: read what is new, remember it, send what is pending.
@@ -143,10 +232,8 @@ def run(
         config: The configuration; names recipients.
         logs: The logs to read.
         templates: The mail templates.
-        machine: The name of this machine.
-        now: When this run began; aware.
+        outlook: Where and when this runs.
         faults: Gets what goes wrong; the rest goes on.
-        note: Told what was done, for those who want to know.
 
     Raises:
         BotalertError: Nothing can be done: another run is on, or the state
@@ -156,11 +243,11 @@ def run(
     with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
         for log in logs:
             with faults.collected():
-                _read_on(config, log, memory, machine, now, note)
+                _read_on(config, log, memory, outlook, faults)
         pending = memory.pending(config.signal_names)
-        if pending:
-            head = letterhead(config, machine, now)
-            _send(config, pending, memory, templates, head, faults, note)
+        if pending and not outlook.baseline:
+            head = letterhead(config, outlook.machine, outlook.now)
+            _send(config, pending, memory, templates, head, faults, outlook.note)
 
 
 def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
@@ -170,17 +257,42 @@ def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
 
 
 def _read_on(
-    config: Config, log: str, memory: state.State, machine: str, now: datetime, note: Teller
+    config: Config, log: SelectedLog, memory: state.State, outlook: Outlook, faults: Faults
 ) -> None:
     """Read what is new in *log* and remember it together with how far that was."""
-    with cursor.continued(log, memory.cursor(log)) as reading:
-        if reading.rewound:
-            note(f"{log}: is another file than last time, or was cut: read from its beginning")
-        found = drops(reading.blocks, finder(config, config.signals), line_reader(config, now))
-        tallies = fold(hits(found, config.signals))
-        reached = reading.cursor()
-    new = memory.record(log, tallies, reached, lambda: _message_id(config, machine))
-    note(f"{log}: read {reached.offset - reading.started} bytes; {new} new detections")
+    tallies: Tallies = {}
+
+    def consume(beginning: bytes, blocks: Iterable[bytes]) -> None:
+        reader = line_reader(config, log.settings, beginning, outlook.now)
+        found = drops(blocks, finder(reader, config.signals), reader)
+        # Only what was read to its end counts: a file that fails is read
+        # again by the next run.
+        unite(tallies, fold(hits(found, config.signals)))
+
+    reading = _reading(log, memory.cursor(log.path), outlook.now)
+    reading.read(consume)
+    new = memory.record(
+        log.path,
+        tallies,
+        reading.cursor(),
+        lambda: _message_id(config, outlook.machine),
+        alerted=outlook.now if outlook.baseline else None,
+    )
+    for error in reading.faults:
+        faults.add(error)
+    if reading.missing is not None:
+        faults.tell(f"{log.path}: {reading.missing}")
+    outlook.note(f"{log.path}: read {reading.read_bytes} bytes; {_counted(new, 'new detection')}")
+
+
+def _reading(
+    log: SelectedLog, known: str | None, now: datetime
+) -> Reading | journal.JournalReading:
+    first = log.settings.first_run
+    if journal.is_journal(log.path):
+        any_program = ANY_PROGRAM in log.settings.programs
+        return journal.JournalReading(log.path, known, first, now, every_transport=any_program)
+    return Reading(Log(log.path, log.settings.history), known, first)
 
 
 def _message_id(config: Config, machine: str) -> str:
@@ -262,17 +374,19 @@ class _Failures:
     def tell(self) -> None:
         """Tell everything noted."""
         for error, number in self._alerts.values():
-            kept = f"{_counted(number)} kept in {self._statefile}; the next run tries again."
+            kept = (
+                f"{_counted(number, 'alert')} kept in {self._statefile}; the next run tries again."
+            )
             self._faults.add(type(error)(f"{str(error).rstrip('.')}. {kept}"))
         for (address, reason), number in self._refused.items():
             self._faults.tell(
-                f"{address}: was refused ({reason}) for {_counted(number)} that the others got. "
-                "Correct [recipients]."
+                f"{address}: was refused ({reason}) for {_counted(number, 'alert')} "
+                "that the others got. Correct [recipients]."
             )
 
 
-def _counted(alerts: int) -> str:
-    return f"{alerts} alert{'' if alerts == 1 else 's'}"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def rendered_sample(

@@ -66,6 +66,14 @@ class Outcome(Enum):
     UNPARSED = "looks like a packet line, but cannot be read"
 
 
+class FirstRun(Enum):
+    """What the first run reads of a log."""
+
+    LIVE = "live"
+    ALL = "all"
+    NEW = "new"
+
+
 class Hit(NamedTuple):
     """What a scan keeps of a drop that meets a signal's conditions."""
 
@@ -78,22 +86,6 @@ class Hit(NamedTuple):
     mac: str | None
     repeat: int
     line: str
-
-
-class Cursor(NamedTuple):
-    """
-    How far a log has been read.
-
-    Attributes:
-        offset: Bytes read from the log's beginning, after unpacking.
-        fingerprint: Hash of the log's first bytes; tells one file from
-            another that has taken its name.
-        fingerprint_bytes: How many bytes the fingerprint covers.
-    """
-
-    offset: int
-    fingerprint: str
-    fingerprint_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 The hot loop: blocks of a log in, hits out, in reading order.
 
 One corridor for everything that looks for packets.  A line that a signal
-wants must contain certain bytes ("IN=eth1 ", " DPT=25"), and looking for
+wants must contain certain bytes ("IN=eth1 ", "DPT=25"), and looking for
 those costs next to nothing: where one line in twenty matters, jumping from
 one such line to the next is ten times as fast as reading every line (`make
 bench` prints the figures).  The plain meaning is :mod:`botalert.match`'s,
@@ -52,7 +52,7 @@ def _needle(condition: Condition) -> Needle | None:
         head = f"{condition.field}="
         tests = [_interface_bytes(test) for test in condition.plain]
     elif condition.field in _PORTS:
-        head = f" {condition.field}="
+        head = f"{condition.field}="
         tests = [_port_bytes(test) for test in condition.plain]
     else:
         return None

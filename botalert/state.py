@@ -26,7 +26,6 @@ from botalert.errors import (
     reading_error,
     writing_error,
 )
-from botalert.model import Cursor
 from botalert.tally import Tallies, Tally, merged, packed, unpacked
 
 # "bota" in ASCII: tells our files from other SQLite files (PRAGMA application_id).
@@ -38,13 +37,11 @@ DIRECTORY_MODE = 0o750
 # only added: files of every version are out there.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # How far each log has been read.
+        # How far each log has been read; as botalert.log writes it.
         """CREATE TABLE cursor (
             log TEXT PRIMARY KEY,
-            offset INTEGER NOT NULL,
-            fingerprint TEXT NOT NULL,
-            fingerprint_bytes INTEGER NOT NULL
-        ) WITHOUT ROWID""",
+            body TEXT NOT NULL
+        )""",
         # What each log told of each source, by signal; as botalert.tally packs it.
         """CREATE TABLE tally (
             source TEXT NOT NULL,
@@ -77,21 +74,25 @@ class State:
         self._path = path
         self._connection = connection
 
-    def cursor(self, log: str) -> Cursor | None:
+    def cursor(self, log: str) -> str | None:
         """Give how far *log* has been read; None if it never was."""
-        row = self._connection.execute(
-            "SELECT offset, fingerprint, fingerprint_bytes FROM cursor WHERE log = ?", (log,)
-        ).fetchone()
-        return Cursor(*row) if row else None
+        row = self._connection.execute("SELECT body FROM cursor WHERE log = ?", (log,)).fetchone()
+        return row[0] if row else None
 
     def record(
-        self, log: str, tallies: Tallies, cursor: Cursor, new_message_id: Callable[[], str]
+        self,
+        log: str,
+        tallies: Tallies,
+        cursor: str,
+        new_message_id: Callable[[], str],
+        *,
+        alerted: datetime | None = None,
     ) -> int:
         """
         Add what was read of *log*, with how far that was, in one transaction.
 
         A source that its signal had not been seen to find before becomes a
-        pending alert.
+        pending alert; with *alerted*, one that counts as sent then.
 
         Returns:
             How many detections are new.
@@ -109,14 +110,12 @@ class State:
                     (source, signal, log, packed(whole)),
                 )
                 new += connection.execute(
-                    "INSERT INTO alert (source, signal, message_id) VALUES (?, ?, ?) "
-                    "ON CONFLICT DO NOTHING",
-                    (source, signal, new_message_id()),
+                    "INSERT INTO alert (source, signal, message_id, alerted) "
+                    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (source, signal, new_message_id(), alerted and alerted.isoformat()),
                 ).rowcount
             connection.execute(
-                "INSERT OR REPLACE INTO cursor (log, offset, fingerprint, fingerprint_bytes) "
-                "VALUES (?, ?, ?, ?)",
-                (log, *cursor),
+                "INSERT OR REPLACE INTO cursor (log, body) VALUES (?, ?)", (log, cursor)
             )
         return new
 

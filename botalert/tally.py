@@ -191,6 +191,15 @@ def fold(hits: Iterable[Hit], tallies: Tallies | None = None) -> Tallies:
     return tallies
 
 
+def unite(tallies: Tallies, later: Tallies) -> None:
+    """Take *later*, what was read after them, into *tallies*."""
+    for key, tally in later.items():
+        if key in tallies:
+            tallies[key].merge(tally)
+        else:
+            tallies[key] = tally
+
+
 def packed(tally: Tally) -> str:
     """Write *tally* as one line of JSON, for the state file."""
     return json.dumps(

@@ -26,6 +26,8 @@ _MONTHS = {
     )
 }
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# No log is older; and every zone must be able to show every stamp.
+_YEARS = range(1970, 9999)
 # 29 February may lie this many years back: 1896 to 1904 had none between.
 _LEAP_SEARCH_YEARS = 9
 
@@ -69,8 +71,8 @@ class StampReader:
     """
 
     def __init__(self, now: datetime, zone: tzinfo) -> None:
-        self.now = now
         self.zone = zone
+        self._latest = now.astimezone(UTC) + CLOCK_SKEW
         self._minutes: dict[str, tuple[str, datetime | None]] = {}
 
     def syslog(self, stamp: str) -> datetime | None:
@@ -81,7 +83,11 @@ class StampReader:
         that puts the stamp no more than a day after *now*.
         """
         whole, _, fraction = stamp.partition(".")
-        return self._within("syslog", whole, fraction, self._syslog_minute)
+        moment = self._within("syslog", whole, fraction, lambda m: self._in_year(m, self._latest))
+        if moment is not None and moment > self._latest:  # By seconds, in the last minute.
+            before = self._in_year(whole[:-2], self._latest - timedelta(minutes=1))
+            moment = before and before.replace(second=moment.second)
+        return moment
 
     def ctime(self, stamp: str) -> datetime | None:
         """Read "Mon Mar 23 13:16:49 2026", as ctime(3), dmesg -T and OpenWrt write it."""
@@ -127,9 +133,10 @@ class StampReader:
             return base + timedelta(seconds=60)
         return base.replace(second=second, microsecond=microseconds(fraction))
 
-    def _syslog_minute(self, minute: str) -> datetime | None:
-        latest = self.now.astimezone(self.zone) + CLOCK_SKEW
-        for year in range(latest.year, latest.year - _LEAP_SEARCH_YEARS, -1):
+    def _in_year(self, minute: str, latest: datetime) -> datetime | None:
+        """Give a year-less minute the latest year that puts it no later than *latest*."""
+        last = latest.astimezone(self.zone).year
+        for year in range(last, last - _LEAP_SEARCH_YEARS, -1):
             moment = self._local(year, minute)
             if moment is not None and moment <= latest:
                 return moment
@@ -137,6 +144,8 @@ class StampReader:
 
     def _local(self, year: int, minute: str) -> datetime | None:
         month, day, clock = minute.split()
+        if year not in _YEARS:
+            return None
         try:
             moment = datetime(
                 year, _MONTHS[month], int(day), int(clock[:2]), int(clock[3:5]), tzinfo=self.zone
@@ -146,6 +155,8 @@ class StampReader:
         return fixed(moment)
 
     def _iso_minute(self, minute: str, zone: str) -> datetime | None:
+        if int(minute[:4]) not in _YEARS:
+            return None
         try:
             moment = datetime(
                 int(minute[:4]),

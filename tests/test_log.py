@@ -5,10 +5,13 @@ import gzip
 import io
 import lzma
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real import need
 
 from botalert.errors import (
     BotalertError,
@@ -20,7 +23,6 @@ from botalert.errors import (
     writing_error,
 )
 from botalert.log.blocks import LINE_LIMIT_BYTES, LineBlocks
-from botalert.log.cursor import START, continued
 from botalert.log.names import expanded, histories, live
 from botalert.log.unpack import opened
 
@@ -72,14 +74,27 @@ def test_a_damaged_archive_is_told_and_what_comes_before_was_read(tmp_path, pack
 
 
 def test_what_cannot_be_opened_is_told_by_its_kind(tmp_path):
-    """Missing, a directory, or packed with what is not read yet."""
+    """Missing, or a directory."""
     with pytest.raises(NoInputError, match="no such file"):
         text(tmp_path / "none")
     with pytest.raises(DataError, match="is a directory"):
         text(tmp_path)
-    (tmp_path / "log.zst").write_bytes(b"\x28\xb5\x2f\xfd rest")
-    with pytest.raises(UnavailableError, match="zstdcat"):
-        text(tmp_path / "log.zst")
+
+
+def test_zstd_is_unpacked_by_the_program(tmp_path, monkeypatch):
+    """Where the library cannot; damage is told, and so is a missing program."""
+    need("zstd")
+    packed = subprocess.run(["zstd", "-qc"], input=CONTENT, capture_output=True, check=True).stdout
+    path = tmp_path / "log"
+    path.write_bytes(packed)
+    assert text(path) == CONTENT
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(DataError, match="the archive is damaged or cut short"):
+        text(path)
+    if sys.version_info < (3, 14):
+        monkeypatch.setenv("PATH", "/nowhere")
+        with pytest.raises(UnavailableError, match="Install the package zstd"):
+            text(path)
 
 
 def test_an_empty_log_has_no_lines(tmp_path):
@@ -109,67 +124,16 @@ def test_a_line_beyond_any_sense_is_passed_over_whole(block_bytes):
     giant = b"x" * (LINE_LIMIT_BYTES + 1)
     content = b"a\n" + giant + b"\nb\n" + giant[:-1] + b"\nc\n" + giant
     blocks = LineBlocks(io.BytesIO(content), block_bytes=block_bytes)
-    assert [len(line) for line in b"".join(blocks).split(b"\n")] == [1, 0, 1, len(giant) - 1, 1, 0]
+    assert [len(line) for line in b"".join(blocks).split(b"\n")] == [
+        1,
+        0,
+        1,
+        len(giant) - 1,
+        1,
+        0,
+        0,
+    ]
     assert blocks.offset == len(content)
-
-
-def read_on(path, known):
-    with continued(str(path), known) as reading:
-        return b"".join(reading.blocks), reading.cursor(), reading.rewound
-
-
-def test_a_log_is_read_on_from_where_it_was_left(tmp_path):
-    """A line that is being written waits for its newline."""
-    path = tmp_path / "log"
-    path.write_bytes(b"one\ntw")
-    assert read_on(path, None)[0] == b"one\n"
-    first, cursor, _ = read_on(path, START)
-    assert (first, cursor.offset) == (b"one\n", 4)
-    assert read_on(path, cursor)[:2] == (b"", cursor)
-    with path.open("ab") as log:
-        log.write(b"o\nthree\n")
-    more, cursor, rewound = read_on(path, cursor)
-    assert (more, cursor.offset, rewound) == (b"two\nthree\n", 14, False)
-
-
-@pytest.mark.parametrize("new", [b"other\nlines\nall\n", b"on", b""])
-def test_another_file_of_the_same_name_is_read_from_its_beginning(tmp_path, new):
-    """Rotated and begun anew, or cut."""
-    path = tmp_path / "log"
-    path.write_bytes(b"one\ntwo\n")
-    cursor = read_on(path, None)[1]
-    path.write_bytes(new)
-    assert read_on(path, cursor)[::2] == (new if new.endswith(b"\n") else b"", True)
-
-
-@pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2"])
-def test_a_packed_log_has_a_cursor_too(tmp_path, packer):
-    """Its offset is that of what was packed, and its last line is whole."""
-    path = tmp_path / "log"
-    path.write_bytes(PACKERS[packer](CONTENT + b"end"))
-    first, cursor, _ = read_on(path, None)
-    assert first == CONTENT + b"end"
-    assert read_on(path, cursor)[0] == b""
-    path.write_bytes(PACKERS[packer](CONTENT[:100]))
-    assert read_on(path, cursor)[::2] == (CONTENT[:100].rpartition(b"\n")[0] + b"\n" + CONTENT[:100].rpartition(b"\n")[2], True)  # fmt: skip  # noqa: E501
-
-
-def test_the_fingerprint_of_a_short_file_grows_with_it(tmp_path):
-    """So that a file read when it was short is known when it is long."""
-    path = tmp_path / "log"
-    cursor = None
-    for size in (2, 20, 3000, 5000, 20000):
-        path.write_bytes((b"x" * 9 + b"\n") * size)
-        _, cursor, rewound = read_on(path, cursor)
-        assert not rewound
-        assert cursor.offset == 10 * size
-    assert cursor.fingerprint_bytes == 4096
-
-
-def test_what_has_no_position_cannot_be_read_on(tmp_path):
-    """A FIFO, a device or standard input."""
-    with pytest.raises(DataError, match="is no regular file"):
-        read_on("/dev/null", None)
 
 
 def test_rotations_of_one_log_are_one_history_oldest_first():

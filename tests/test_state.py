@@ -25,12 +25,12 @@ from botalert.errors import (
     DataError,
     TryAgainError,
 )
-from botalert.model import Cursor, Hit
+from botalert.model import Hit
 from botalert.state import MIGRATIONS, State
 from botalert.tally import Tallies, Tally
 
 NOW = datetime(2026, 11, 21, 6, 25, tzinfo=UTC)
-REACHED = Cursor(100, "f" * 64, 100)
+REACHED = '[["aGVhZA==", 100, "dGFpbA==", true]]'
 LOG = "/var/log/messages"
 SIGNALS = ("smtp", "telnet")
 
@@ -169,7 +169,7 @@ def test_record_makes_alerts_of_what_is_new(path: str) -> None:
         first = found(("smtp", "192.168.1.10"), ("telnet", "192.168.1.10"))
         assert memory.record(LOG, first, REACHED, message_ids()) == 2
         again = found(("smtp", "192.168.1.10"), packets=4)
-        further = Cursor(200, "e" * 64, 200)
+        further = REACHED.replace("100", "200")
         assert memory.record(LOG, again, further, lambda: "<new@mx.example>") == 0
         assert memory.cursor(LOG) == further
         assert pending(memory) == [

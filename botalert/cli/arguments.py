@@ -49,12 +49,14 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command is None:
         if not arguments:
-            raise UsageError(f"no command.\n{parser.format_usage().strip()}\nSee: botalert --help")
+            commands = ", ".join(_COMMANDS)
+            raise UsageError(f"no command. Write one of: {commands}. See: botalert --help")
         # 0.5a had no commands: -l names the log, -s mails what is found.
         logs = [options.logfile] if options.logfile else []
         if not options.sendmail:
             return parser.parse_args(["scan", "--", *logs], options)
-        options.command, options.logs = "run", logs
+        options = parser.parse_args(["run"], options)
+        options.logs = logs
     elif options.sendmail or options.logfile:
         raise UsageError("-l and -s are for use without a command, as in 0.5a. Remove them.")
     elif options.command == "run":
@@ -157,6 +159,14 @@ def _no_arguments(parser: argparse.ArgumentParser) -> None:
     """Take nothing but the common options."""
 
 
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--baseline",
+        action="store_true",
+        help="record everything that is found as known, and mail nothing",
+    )
+
+
 def _scan_arguments(parser: argparse.ArgumentParser) -> None:
     _logs(parser)
     _format(parser)
@@ -203,7 +213,7 @@ _COMMANDS = {
         "about each machine that a signal had not been seen to find before. Silent when\n"
         "all is well; what goes wrong is told on standard error and tried again by the\n"
         "next run. For cron.daily.",
-        _no_arguments,
+        _run_arguments,
     ),
     "scan": (
         "print what the signals find in any log; touches nothing",

@@ -25,17 +25,16 @@ from botalert.cli.output import (
     table_width,
 )
 from botalert.cli.standard_error import complain, remark
-from botalert.config import Config, load
+from botalert.config import Config, LogSettings, load
 from botalert.config.conditions import read_condition
 from botalert.config.warnings import config_warnings
 from botalert.detect import Detection, detections
 from botalert.errors import BotalertError, DataError, UsageError
 from botalert.grammar.packets import canonical_address
-from botalert.log import names
+from botalert.log import unpack
 from botalert.log.blocks import LineBlocks
-from botalert.log.unpack import opened
 from botalert.mail import opened_transport
-from botalert.match import Signal, field_values, first_failure
+from botalert.match import Signal, field_values, first_failure, matches
 from botalert.model import Drop, Outcome
 from botalert.printable import printable
 from botalert.scan import LineCounts
@@ -81,16 +80,9 @@ def _signals(config: Config, name: str | None) -> Sequence[Signal]:
     return (signal,)
 
 
-def _histories(options: Options, config: Config) -> list[list[str]]:
-    """Give the files to read, one list for each log: those named, else the configured logs."""
-    if options.logs:
-        return names.histories(options.logs)
-    return [[path] for path in _configured_logs(config)]
-
-
-def _configured_logs(config: Config) -> list[str]:
-    """Give the live files of the configured logs."""
-    return [names.live(history) for history in names.histories(names.expanded(config.logs))]
+def _logs(options: Options, config: Config) -> list[job.SelectedLog]:
+    """Give the logs that are named, else the configured ones."""
+    return job.named_logs(config, options.logs) if options.logs else job.configured_logs(config)
 
 
 def _faults(options: Options) -> job.Faults:
@@ -103,15 +95,14 @@ def _faults(options: Options) -> job.Faults:
 def _run(options: Options, now: datetime) -> int:
     config = _config(options, mails=True)
     faults = _faults(options)
-    job.run(
-        config,
-        options.logs or _configured_logs(config),
-        template_environment(config.templates),
-        socket.gethostname(),
+    outlook = job.Outlook(
         now,
-        faults,
+        socket.gethostname(),
         lambda line: remark(line, verbose=options.verbose),
+        baseline=options.baseline,
     )
+    templates = template_environment(config.templates)
+    job.run(config, _logs(options, config), templates, outlook, faults)
     return faults.status
 
 
@@ -126,7 +117,7 @@ def _scan(options: Options, now: datetime) -> int:
         until=_moment(options, "until", config, now),
         counts=counts,
     )
-    tallies, read_bytes = job.scan_logs(config, _histories(options, config), search, now, faults)
+    tallies, read_bytes = job.scan_logs(config, _logs(options, config), search, now, faults)
     found = detections(tallies, [signal.name for signal in signals])
     if options.format == "json":
         body: dict[str, Any] = {"bytes": read_bytes}
@@ -179,9 +170,9 @@ def _moment(options: Options, name: str, config: Config, now: datetime) -> datet
 def _parse(options: Options, now: datetime) -> int:
     config = _config(options, shipped_will_do=True)
     faults = _faults(options)
-    for path in (path for history in _histories(options, config) for path in history):
+    for path, settings in _files(options, config):
         with faults.collected():
-            for number, line, outcome in _outcomes(config, path, now):
+            for number, line, outcome in _outcomes(config, path, settings, now):
                 if options.unparsed:
                     if outcome is Outcome.UNPARSED:
                         _print_line(line)
@@ -190,13 +181,20 @@ def _parse(options: Options, now: datetime) -> int:
     return faults.status
 
 
+def _files(options: Options, config: Config) -> Iterator[tuple[str, LogSettings]]:
+    """Give each file to be read by hand, and how it is read."""
+    for log in _logs(options, config):
+        for path in log.files:
+            yield path, log.settings
+
+
 def _outcomes(
-    config: Config, path: str, now: datetime
+    config: Config, path: str, settings: LogSettings, now: datetime
 ) -> Iterator[tuple[int, bytes, Drop | Outcome]]:
     """Read every line of *path*; give its number, itself, and what it is."""
-    reader = job.line_reader(config, now)
     number = 0
-    with opened(path) as stream:
+    with job.opened_by_hand(path, settings, None, None) as stream:
+        reader = job.line_reader(config, settings, unpack.beginning(stream), now)
         for block in LineBlocks(stream):
             for line in block.removesuffix(b"\n").split(b"\n"):
                 number += 1
@@ -216,9 +214,9 @@ def _explain(options: Options, now: datetime) -> int:
     config = _config(options, shipped_will_do=True)
     faults = _faults(options)
     signals = _signals(config, options.signal)
-    for path in (path for history in _histories(options, config) for path in history):
+    for path, settings in _files(options, config):
         with faults.collected():
-            for number, _, outcome in _outcomes(config, path, now):
+            for number, _, outcome in _outcomes(config, path, settings, now):
                 if isinstance(outcome, Drop):
                     for signal in signals:
                         print(f"{printable(path)}:{number} {_explained(outcome, signal)}")
@@ -228,6 +226,8 @@ def _explain(options: Options, now: datetime) -> int:
 def _explained(drop: Drop, signal: Signal) -> str:
     source = printable(drop.packet.fields.get("SRC", "no source"))
     failed = first_failure(drop, signal)
+    if failed is None and not matches(drop, signal):
+        return f"[{signal.name}] {source}: SRC is empty, and a packet of nobody is not counted"
     if failed is None:
         return f"[{signal.name}] {source}: matched"
     has = field_values(drop, failed.field)
@@ -256,7 +256,7 @@ def _check(options: Options, now: datetime) -> int:
 
 def _missing_logs(config: Config) -> Iterator[str]:
     seen: dict[tuple[int, int], str] = {}
-    for path in _configured_logs(config):
+    for path in (log.path for log in job.configured_logs(config)):
         try:
             about = os.stat(path)
         except OSError as error:

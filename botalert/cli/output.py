@@ -73,9 +73,9 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def json_text(value: object, *, indent: int | None = None) -> str:
+def json_text(value: object) -> str:
     """Write JSON in ASCII, so that nothing in it can harm a terminal."""
-    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -8,6 +8,6 @@ puts a :class:`Config` together and collects every fault; ``warnings``
 is for `botalert check`.
 """
 
-from botalert.config.building import Config, load
+from botalert.config.building import Config, LogSettings, load
 
-__all__ = ["Config", "load"]
+__all__ = ["Config", "LogSettings", "load"]

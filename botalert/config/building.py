@@ -15,6 +15,8 @@ from botalert.config.options import (
     DEFAULT,
     DERIVED_FIELDS,
     FIELDS,
+    LOG,
+    LOG_SECTION_PREFIX,
     OPTIONS,
     RECIPIENTS,
     SIGNAL,
@@ -28,14 +30,37 @@ from botalert.config.options import (
 from botalert.config.reading import Fault, Place, Source, read_files
 from botalert.config.recipients import read_mailboxes
 from botalert.errors import ConfigurationError, reading_error
+from botalert.grammar import AUTO, FORMS
 from botalert.match import REFUSED, Condition, Signal
-from botalert.model import Mailbox, Recipients
+from botalert.model import FirstRun, Mailbox, Recipients
 from botalert.times import zone_named
 
 T = TypeVar("T")
 
 _FIELDS = (*FIELDS, *DERIVED_FIELDS)
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """
+    Some logs that are read in one way.
+
+    Attributes:
+        paths: As written: paths, globs, "journal" or "journal:PATH".
+        history: Globs that say where their rotations are; else beside them.
+        first_run: What the first run reads.
+        form: How their lines are written: one of ``FORMS``.
+        programs: Whose lines are believed.
+        zone: Of stamps that carry none.
+    """
+
+    paths: tuple[str, ...]
+    history: tuple[str, ...]
+    first_run: FirstRun
+    form: str
+    programs: tuple[str, ...]
+    zone: tzinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +71,10 @@ class Config:
     Attributes:
         files: Where it was read from, the main file first.
         places: Where each signal stands.
-        logs: The logs as written: paths and globs.
-        programs: Whose lines are believed.
-        zone: Of stamps that carry none.
+        logs: The logs to read: those of logfile:, then those of each
+            [log NAME].
+        unnamed: How a log is read that the configuration does not name.
+        zone: In which times are shown and dates are read.
         pattern: The administrator's own line pattern, or None.
         statefile: What is remembered between runs.
         templates: The directory that is looked in before the shipped templates.
@@ -62,8 +88,8 @@ class Config:
 
     files: tuple[str, ...]
     places: dict[str, Place]
-    logs: tuple[str, ...]
-    programs: tuple[str, ...]
+    logs: tuple[LogSettings, ...]
+    unnamed: LogSettings
     zone: tzinfo
     pattern: "re.Pattern[str] | None"
     statefile: str
@@ -143,13 +169,13 @@ class _Builder:
         return Config(
             files=tuple(self._source.files),
             places={name: self._source.headers[name] for name in signals},
-            logs=split_list(self._default("logfile")) or (default_of("logfile"),),
-            programs=split_list(self._default("programs")) or (default_of("programs"),),
-            zone=self._read("timezone", _read_zone) or _read_zone(""),
+            logs=self._logs(),
+            unnamed=self._log(DEFAULT, ()),
+            zone=self._log(DEFAULT, ()).zone,
             pattern=self._pattern,
             statefile=self._default("statefile"),
             templates=self._default("templates"),
-            mailserver=self._read("mailserver", read_mailserver) or MailServer("smtp"),
+            mailserver=self._read(DEFAULT, "mailserver", read_mailserver) or MailServer("smtp"),
             mailuser=self._default("mailuser"),
             mailpasswordfile=self._password_file(mails=mails),
             recipients=self._recipients(mails=mails),
@@ -171,11 +197,13 @@ class _Builder:
     def _default(self, key: str) -> str:
         return self._text(DEFAULT, key) or default_of(key)
 
-    def _read(self, key: str, read: Callable[[str], T]) -> T | None:
+    def _read(self, section: str, key: str, read: Callable[[str], T]) -> T | None:
+        own = (section, key) in self._source.places
         try:
-            return read(self._default(key))
+            return read(self._text(section, key) or default_of(key))
         except ValueError as error:
-            self.fault(DEFAULT, key, str(error))
+            # A value that [DEFAULT] gives is told once, where it stands.
+            self.fault(section if own else DEFAULT, key, str(error))
             return None
 
     def _read_pattern(self) -> "re.Pattern[str] | None":
@@ -211,18 +239,49 @@ class _Builder:
 
     def _signal_sections(self) -> list[str]:
         sections = self._source.values.sections()
-        return [name for name in sections if name not in (RECIPIENTS, SIGNALS)]
+        return [
+            name
+            for name in sections
+            if name not in (RECIPIENTS, SIGNALS) and not name.startswith(LOG_SECTION_PREFIX)
+        ]
+
+    # Logs.
+
+    def _logs(self) -> tuple[LogSettings, ...]:
+        sections = [
+            name for name in self._source.values.sections() if name.startswith(LOG_SECTION_PREFIX)
+        ]
+        logs = []
+        # Where a section names the logs, the default of logfile: is not meant.
+        if (DEFAULT, "logfile") in self._source.places or not sections:
+            logs.append(self._log(DEFAULT, split_list(self._default("logfile"))))
+        for section in sections:
+            paths = split_list(self._text(section, "path"))
+            if not paths:
+                self.fault(section, "path", "names no log. Write path: /var/log/ulog/syslogemu.log")
+            logs.append(self._log(section, paths))
+        return tuple(logs)
+
+    def _log(self, section: str, paths: tuple[str, ...]) -> LogSettings:
+        return LogSettings(
+            paths=paths,
+            history=split_list(self._text(section, "history")),
+            first_run=self._read(section, "first_run", _read_first_run) or FirstRun.LIVE,
+            form=self._read(section, "format", _read_form) or AUTO,
+            programs=split_list(self._text(section, "programs")) or (default_of("programs"),),
+            zone=self._read(section, "timezone", _read_zone) or _read_zone(""),
+        )
 
     def _check_keys(self) -> None:
         for section, key in self._source.places:
             option = option_named(key)
             if self._is_condition(key):
-                if section in (RECIPIENTS, SIGNALS):
+                if not _takes_conditions(section):
                     self.fault(section, key, "is a condition. Move it into a signal's section.")
             elif option is None:
                 self.fault(section, key, f"is not known here. {self._hint(section, key)}")
             elif not _may_stand(option, section):
-                where = f"[{option.section}]" if option.section != SIGNAL else "a signal's section"
+                where = "a signal's section" if option.section == SIGNAL else f"[{option.section}]"
                 self.fault(section, key, f"does not belong here. Move it into {where}.")
 
     def _is_condition(self, key: str) -> bool:
@@ -230,11 +289,15 @@ class _Builder:
 
     def _hint(self, section: str, key: str) -> str:
         fitting = [option.name for option in OPTIONS if _may_stand(option, section)]
-        known = [*self._groups] if section not in (RECIPIENTS, SIGNALS) else []
-        if section not in (RECIPIENTS, SIGNALS):
-            known += _FIELDS if is_condition_key(key) else fitting
-        else:
-            known += fitting
+        known: list[str] = fitting
+        if _takes_conditions(section):
+            first, second = (_FIELDS, fitting) if is_condition_key(key) else (fitting, _FIELDS)
+            known = [*self._groups, *first]
+            return (
+                suggestion(key, known)
+                or suggestion(key, second)
+                or f"What may stand here: {', '.join(known)}."
+            )
         return suggestion(key, known) or f"What may stand here: {', '.join(known)}."
 
     # Signals.
@@ -305,12 +368,30 @@ class _Builder:
         return Recipients(senders[0], to, cc, bcc)
 
 
+def _takes_conditions(section: str) -> bool:
+    return section not in (RECIPIENTS, SIGNALS) and not section.startswith(LOG_SECTION_PREFIX)
+
+
 def _may_stand(option: Option, section: str) -> bool:
     if section in (RECIPIENTS, SIGNALS):
         return option.section == section
     if section == DEFAULT:
-        return option.section in (DEFAULT, SIGNAL)
-    return option.section == SIGNAL
+        return option.section == DEFAULT or (option.section in (SIGNAL, LOG) and option.inherited)
+    return option.section == (LOG if section.startswith(LOG_SECTION_PREFIX) else SIGNAL)
+
+
+def _read_first_run(text: str) -> FirstRun:
+    try:
+        return FirstRun(text.lower())
+    except ValueError:
+        known = ", ".join(each.value for each in FirstRun)
+        raise ValueError(f"{text!r} is none of {known}. Write first_run: live") from None
+
+
+def _read_form(text: str) -> str:
+    if text.lower() not in FORMS:
+        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}. Write format: {AUTO}")
+    return text.lower()
 
 
 def _read_zone(name: str) -> tzinfo:

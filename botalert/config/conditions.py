@@ -56,7 +56,7 @@ def read_condition(field: str, text: str, *, free_text: bool = False) -> Conditi
         (barred if item.startswith("!") else plain).append(_read_value(field, value, free_text))
     if not plain and not barred:
         return None
-    return Condition(field, tuple(plain), tuple(barred), text)
+    return Condition(field, tuple(plain), tuple(barred), " ".join(text.split()))
 
 
 def _read_value(field: str, value: str, free_text: bool) -> Test:
@@ -65,7 +65,7 @@ def _read_value(field: str, value: str, free_text: bool) -> Test:
     try:
         return _reader_of(field)(field, value)
     except ValueError:
-        if free_text and not _RANGE.fullmatch(value):
+        if free_text and not _RANGE.fullmatch(value) and "/" not in value:
             return Text(value)
         raise
 

@@ -13,6 +13,8 @@ DEFAULT = "DEFAULT"
 RECIPIENTS = "recipients"
 SIGNALS = "signals"
 SIGNAL = "a signal"
+LOG = "log NAME"
+LOG_SECTION_PREFIX = "log "
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class Option:
         default: What holds where it is not given; "" for nothing.
         meaning: For people; one or more sentences.
         section: Where it may stand: ``DEFAULT``, ``RECIPIENTS``,
-            ``SIGNALS`` or ``SIGNAL`` (then also in ``DEFAULT``, for all).
+            ``SIGNALS``, ``SIGNAL`` or ``LOG``.
+        inherited: Whether what may stand in a ``SIGNAL`` or ``LOG`` may
+            also stand in ``DEFAULT``, for all of them.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Option:
     default: str
     meaning: str
     section: str
+    inherited: bool = True
 
 
 OPTIONS = (
@@ -41,8 +46,42 @@ OPTIONS = (
         "logfile",
         "paths",
         "/var/log/messages",
-        "The logs to read: one or more, commas between; globs are expanded.",
+        "The logs to read: one or more, commas between; globs are expanded. Each means the log "
+        "with its rotations. journal is the systemd journal, journal:/path that of a directory "
+        "or a file.",
         DEFAULT,
+    ),
+    Option(
+        "path",
+        "paths",
+        "",
+        "As logfile, for the logs of this section.",
+        LOG,
+        inherited=False,
+    ),
+    Option(
+        "history",
+        "globs",
+        "",
+        "Where the log's rotations are, such as /var/log/old/messages*; "
+        "if not given, beside it, by their names.",
+        LOG,
+    ),
+    Option(
+        "first_run",
+        "live, all or new",
+        "live",
+        "What the first run reads of a log: the live file (of the journal the last 24 hours), "
+        "all that there is, or nothing, beginning at its end.",
+        LOG,
+    ),
+    Option(
+        "format",
+        "auto, text, journal or ulogd",
+        "auto",
+        "How the log's lines are written: as text, as `journalctl -o json` writes them, or as "
+        "ulogd's JSON output does. auto tells by the first line.",
+        LOG,
     ),
     Option(
         "programs",
@@ -50,14 +89,14 @@ OPTIONS = (
         "kernel",
         "The syslog programs whose lines are believed. "
         "* believes any: for a file that only the firewall's logger, such as ulogd, writes.",
-        DEFAULT,
+        LOG,
     ),
     Option(
         "timezone",
         "zone",
         "",
         "The zone of stamps that carry none, such as Europe/Paris; if not given, the machine's.",
-        DEFAULT,
+        LOG,
     ),
     Option(
         "regex",

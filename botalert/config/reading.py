@@ -8,6 +8,7 @@ keys winning.
 """
 
 import configparser
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -107,7 +108,8 @@ def read_files(path: str) -> Source:
 
 def _read_one(source: Source, file: str, content: bytes) -> None:
     notes = _Notes(source, file)
-    lines = _decoded(content).splitlines()
+    # Only what ends a line for configparser, too: not a form feed or U+2028.
+    lines = io.StringIO(_decoded(content), newline=None).read().split("\n")
     parser = _new_parser()
     parser.SECTCRE = notes  # type: ignore[assignment]
     parser.optionxform = notes.option  # type: ignore[method-assign,assignment]
@@ -119,7 +121,7 @@ def _read_one(source: Source, file: str, content: bytes) -> None:
             lines[error.lineno - 1] = ""
         except configparser.ParsingError as error:
             for number, text in error.errors:
-                shown = text if text.startswith(("'", '"')) else repr(text)
+                shown = (text if text.startswith(("'", '"')) else repr(text)).replace("\\n", "")
                 notes.fault(
                     number, "", f"{shown} is no 'key: value'. Write a colon behind the key."
                 )
@@ -187,9 +189,8 @@ class _Notes:
         if (self._section, key) in self.keys:
             first = self._source.places[self._section, key]
             self.fault(self._line, key, f"is there twice, first in line {first.line}. Remove one.")
-        else:
-            self.keys[self._section, key] = None
-            self._source.places[self._section, key] = place
+        self.keys[self._section, key] = None
+        self._source.places[self._section, key] = place
         return key
 
     def fault(self, line: int, key: str, message: str) -> None:

@@ -6,6 +6,18 @@ The lines of firewall logs: who speaks, which packet, let through or not.
 Both turn one line into a :class:`~botalert.model.Drop` or say why not.
 """
 
-from botalert.grammar.lines import KernelReader, LineReader, PatternReader
+from botalert.grammar.forms import AUTO, FORMS, JOURNAL, TEXT, ULOGD, form_of
+from botalert.grammar.lines import ANY_PROGRAM, KernelReader, LineReader, PatternReader
 
-__all__ = ["KernelReader", "LineReader", "PatternReader"]
+__all__ = [
+    "ANY_PROGRAM",
+    "AUTO",
+    "FORMS",
+    "JOURNAL",
+    "TEXT",
+    "ULOGD",
+    "KernelReader",
+    "LineReader",
+    "PatternReader",
+    "form_of",
+]

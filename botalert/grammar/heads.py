@@ -58,11 +58,18 @@ _STAMP = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_KMSG = re.compile(r"(\d+),\d+,(\d+),[^;]*;", re.ASCII)
-_UPTIME = re.compile(r"\[ *(\d+\.\d+)(?:@\d+)?\](?:\[ *[TC]\d+\])? ?", re.ASCII)
+_KMSG = re.compile(r"(\d{1,5}),\d{1,20},(\d{1,20}),[^;]*;", re.ASCII)
+UPTIME = re.compile(r"\[ *(\d{1,12}\.\d{1,9})(?:@\d{1,5})?\](?: ?\[ *[TC]\d{1,10}\])? ?", re.ASCII)
+# As printk writes it: a longer or shorter one may be anybody's.
+_PRINTK_UPTIME = re.compile(r"\[ *\d{1,12}\.\d{6}\] ", re.ASCII)
 _DECODED_PRIORITY = re.compile(r"([a-z]+\d?) *:[a-z]+ *: ")
 _DMESG_CTIME = re.compile(rf"\[({_CTIME})\] ?", re.ASCII)
-_DMESG_ISO = re.compile(rf"({_ISO}) ", re.ASCII)
+# dmesg --time-format=iso, to the letter: with a comma alone it might be the
+# stamp of a program that logs with Python.
+_DMESG_ISO = re.compile(
+    rf"(\d{{4}}-\d\d-\d\dT{_CLOCK},\d{{6}}[+-]\d\d:\d\d) (?![^\s\[\]:]+\[\d+\]:)", re.ASCII
+)
+_BARE_ISO = re.compile(rf"({_ISO}) ", re.ASCII)
 
 _FACILITY = (
     r"(?:kern|user|mail|daemon|auth|authpriv|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
@@ -137,14 +144,14 @@ def _read_kernel_buffer(
         start = decoded.end()
         kernels_own = decoded[1] == "kern"
     program = KERNEL if kernels_own else ""
-    if uptime := _UPTIME.match(line, start):
+    if uptime := UPTIME.match(line, start):
         return _of_monotonic(line, Head(program, None, float(uptime[1]), None, uptime.end()))
     if ctime := _DMESG_CTIME.match(line, start):
         return Head(program, stamps.ctime(ctime[1]), None, None, ctime.end())
-    iso = _DMESG_ISO.match(line, start)
-    # Syslog daemons write the fraction behind a point, and then the host;
-    # dmesg writes a comma.  A stamp and the kernel's uptime is nobody else's.
-    if iso and (decoded or "," in iso[1] or _UPTIME.match(line, iso.end())):
+    iso = _DMESG_ISO.match(line, start) or _BARE_ISO.match(line, start)
+    # Behind their stamp syslog daemons write the host; the kernel's own lines
+    # go on with its uptime, or at once.
+    if iso and (decoded or iso.re is _DMESG_ISO or _PRINTK_UPTIME.match(line, iso.end())):
         return _with_uptime(line, Head(program, stamps.iso(iso[1]), None, None, iso.end()))
     return None
 
@@ -166,6 +173,9 @@ def _read_syslog(line: str, start: int, stamps: StampReader, *, any_program: boo
     stamp = _STAMP.match(line, leading.end() if leading else start)
     if stamp is None:
         return None
+    if stamp.lastgroup == "common":  # Proxmox VE writes neither host nor tag behind it.
+        head = Head("", _read_stamp(stamp, stamps), None, None, stamp.end())
+        return head if any_program else None
     sender = _SENDER.match(line, stamp.end())
     if sender and not (any_program and _is_prefix(line, sender)):
         tag = _TAG.match(line, sender.end())
@@ -215,7 +225,7 @@ def _read_stamp(stamp: "re.Match[str]", stamps: StampReader) -> datetime | None:
 
 
 def _with_uptime(line: str, head: Head) -> Head:
-    uptime = _UPTIME.match(line, head.end)
+    uptime = UPTIME.match(line, head.end)
     if uptime is None:
         return head
     return head._replace(uptime=float(uptime[1]), end=uptime.end())

@@ -7,6 +7,7 @@ however a line is read, a :class:`~botalert.model.Drop` comes out.
 
 import re
 from collections.abc import Collection
+from datetime import datetime
 from typing import Protocol
 
 from botalert.grammar.heads import read_head
@@ -19,7 +20,7 @@ ANY_PROGRAM = "*"
 
 # rsyslog's and syslogd's own note; the packet stands in the brackets.
 _REPEATED = re.compile(
-    r"message repeated (\d+) times: \[ ?(?:\[ *\d+\.\d+(?:@\d+)?\] ?)?", re.ASCII
+    r"message repeated (\d{1,9}) times: \[ ?(?:\[ *\d+\.\d+(?:@\d+)?\] ?)?", re.ASCII
 )
 _DESCRIPTION = re.compile(r'(?:^|[ \]])DESCR=(?:"([^"]*)"?|([^ ]*))')
 
@@ -62,24 +63,61 @@ class KernelReader:
         head = read_head(text, self._stamps, any_program=self._any_program)
         if head is None or not (self._any_program or head.program in self._programs):
             return Outcome.NOT_A_PACKET
-        message, repeat = _unwrap(text[head.end :])
-        start = packet_start(message)
-        if start is None:
-            return _unread(message)
-        packet = read_packet(message[start:])
-        if packet is None:
-            return _unread(message)
-        prefix = message[:start].strip()
-        return Drop(
-            packet=_described(packet, prefix),
-            prefix=prefix,
-            verdict=read_verdict(prefix),
-            time=head.time,
-            uptime=head.uptime,
-            host=head.host,
-            repeat=repeat,
-            line=text,
+        return drop_of_message(
+            text[head.end :], time=head.time, uptime=head.uptime, host=head.host, line=text
         )
+
+
+def drop_of_message(
+    message: str, *, time: datetime | None, uptime: float | None, host: str | None, line: str
+) -> Drop | Outcome:
+    """
+    Read what the kernel's packet loggers write, without the head that the log puts before it.
+
+    Args:
+        message: Prefix and packet; perhaps inside syslog's note that it was repeated.
+        time: When it was logged.
+        uptime: Seconds since boot, where they are known.
+        host: The machine that logged it, where that is known.
+        line: The evidence.
+    """
+    message, repeat = _unwrap(message)
+    start = packet_start(message)
+    packet = None if start is None else read_packet(message[start:])
+    if packet is None:
+        return _unread(message)
+    return drop_of_packet(
+        packet,
+        message[:start].strip(),
+        time=time,
+        uptime=uptime,
+        host=host,
+        repeat=repeat,
+        line=line,
+    )
+
+
+def drop_of_packet(
+    packet: Packet,
+    prefix: str,
+    *,
+    time: datetime | None,
+    uptime: float | None,
+    host: str | None,
+    repeat: int,
+    line: str,
+) -> Drop:
+    """Give *packet* with what its rule's prefix tells."""
+    return Drop(
+        packet=_described(packet, prefix),
+        prefix=prefix,
+        verdict=read_verdict(prefix),
+        time=time,
+        uptime=uptime,
+        host=host,
+        repeat=repeat,
+        line=line,
+    )
 
 
 def _unwrap(message: str) -> tuple[str, int]:
@@ -102,7 +140,7 @@ def _described(packet: Packet, prefix: str) -> Packet:
     if described is None:
         return packet
     value = described[1] if described[1] is not None else described[2]
-    return Packet({"DESCR": value, **packet.fields}, packet.flags, packet.embedded)
+    return Packet({**packet.fields, "DESCR": value}, packet.flags, packet.embedded)
 
 
 class PatternReader:
@@ -128,13 +166,14 @@ class PatternReader:
             return Outcome.NOT_A_PACKET
         fields = {name: value for name, value in found.groupdict().items() if value is not None}
         head = read_head(text, self._stamps, any_program=True)
+        assert head is not None  # Any head will do, or none.
         return Drop(
-            packet=Packet(fields),
-            prefix="",
-            verdict=UNKNOWN,
-            time=head.time if head else None,
-            uptime=head.uptime if head else None,
-            host=head.host if head else None,
+            packet=Packet(fields, tuple(fields.get("FLAGS", "").split())),
+            prefix=fields.get("PREFIX", ""),
+            verdict=fields.get("VERDICT", UNKNOWN),
+            time=head.time,
+            uptime=head.uptime,
+            host=fields.get("HOST", head.host),
             repeat=1,
             line=text,
         )

@@ -38,8 +38,10 @@ FLAGS = frozenset("CE DF MF CWR ECE URG ACK PSH RST SYN FIN INCOMPLETE".split())
 
 # What a sender may write behind IN=, which it follows, or behind OUT=.
 _AFTER_OUT = r"(?:PHYSIN|PHYSOUT|MAC|MACSRC|MACDST|MACPROTO|VPROTO|VID|TUNNEL|SRC)="
-_BEGINS_IN = re.compile(rf"IN=[^ ]* +(?:OUT=|{_AFTER_OUT})")
-_BEGINS_OUT = re.compile(rf"OUT=[^ ]* +{_AFTER_OUT}")
+# Linux allows 15 bytes; a bound keeps a line of nothing but "IN=" quick.
+_INTERFACE = r"[^ ]{0,64}"
+_BEGINS_IN = re.compile(rf"IN={_INTERFACE} {{1,9}}(?:OUT=|{_AFTER_OUT})")
+_BEGINS_OUT = re.compile(rf"OUT={_INTERFACE} {{1,9}}{_AFTER_OUT}")
 _ENDS_IN_PAIR = re.compile(r"(?:^| )([A-Z][A-Z0-9_]*)=[^ ]* *$")
 _KNOWN_BEFORE_OUT = frozenset({"DESCR"})
 
@@ -47,6 +49,8 @@ _KNOWN_BEFORE_OUT = frozenset({"DESCR"})
 _OPTIONS = re.compile(r"(?<![^ ])OPT \(([^)]*)\)?")
 _INCOMPLETE = re.compile(r"(?<![^ ])INCOMPLETE \[([0-9]+)(?: bytes\]?)?")
 _QUOTE = "[SRC="
+# An ICMP error quotes one packet, and that one at most one: more is damage.
+_MOST_QUOTES = 8
 _BRACKET = re.compile(r"[\[\]]")
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -102,12 +106,15 @@ def read_packet(text: str) -> Packet | None:
     return packet if sound and packet.fields.keys() >= {"SRC", "DST"} else None
 
 
-def _read(text: str) -> tuple[Packet, bool]:
+def _read(text: str, depth: int = 0) -> tuple[Packet, bool]:
     """Read a packet, quoted or not; tell whether all of its values are sound."""
     embedded = None
-    while _QUOTE in text:
+    for _ in range(_MOST_QUOTES):
+        if _QUOTE not in text:
+            break
         text, quoted = _parted(text)
-        embedded = embedded or _read(quoted)[0]
+        if embedded is None and depth < _MOST_QUOTES:
+            embedded = _read(quoted, depth + 1)[0]
     fields: dict[str, str] = {}
     flags: list[str] = []
     sound = True
@@ -163,9 +170,12 @@ def canonical_address(text: str) -> str | None:
     if "%" in text:  # The kernel writes no scope; ipaddress would take one.
         return None
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    # Python's short form of these changed with 3.13; RFC 5952, section 5.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(address) if mapped is None else f"::ffff:{mapped}"
 
 
 def _port(text: str) -> str | None:

@@ -17,8 +17,24 @@ LINE_LIMIT_BYTES = 4 << 20
 class Stream(Protocol):
     """What blocks are cut from."""
 
-    def read(self, size: int, /) -> bytes:
-        """Read up to *size* bytes; nothing at the end."""
+    def read1(self, size: int, /) -> bytes:
+        """Read up to *size* bytes at once; nothing at the end."""
+        ...
+
+
+class LogStream(Stream, Protocol):
+    """An open log, unpacked."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read *size* bytes, or all."""
+        ...
+
+    def peek(self, size: int, /) -> bytes:
+        """Look at what comes next."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to *offset*; an archive is unpacked up to there."""
         ...
 
 
@@ -26,7 +42,8 @@ class LineBlocks:
     """
     Blocks of whole lines of a stream.
 
-    A line longer than ``LINE_LIMIT_BYTES`` becomes an empty one.
+    A line longer than ``LINE_LIMIT_BYTES`` becomes an empty one.  What an
+    archive holds before it is damaged is given before the error is raised.
 
     Args:
         stream: Where the bytes come from.
@@ -57,7 +74,7 @@ class LineBlocks:
         """Give the blocks; each but perhaps the last ends with a newline."""
         carried: list[bytes] = []
         carried_bytes = 0
-        while chunk := self._stream.read(self._block_bytes):
+        while chunk := self._stream.read1(self._block_bytes):
             cut = chunk.rfind(b"\n") + 1
             if not cut:
                 carried_bytes += len(chunk)
@@ -74,5 +91,4 @@ class LineBlocks:
             carried_bytes = len(chunk) - cut
         if self._unfinished and carried_bytes:
             self.offset += carried_bytes
-            if carried_bytes <= LINE_LIMIT_BYTES:
-                yield b"".join(carried)
+            yield b"".join(carried) if carried_bytes <= LINE_LIMIT_BYTES else b"\n"

@@ -1,20 +1,25 @@
 """
 What logs are called: globs, and which names are one log's rotations.
 
-logrotate writes messages.1, messages.2.gz or messages-20261119.xz; savelog
-and newsyslog begin with .0.
+logrotate writes messages.1, messages.2.gz, messages-20261119.xz, with
+``dateformat`` any text with a date in it, with ``extension .log`` fw-1.log
+or fw.1.log; savelog and newsyslog begin with .0, and some write .old.
 """
 
 import glob
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from botalert.log.unpack import STANDARD_INPUT
 
-_PACKED = r"(?:\.(?:gz|xz|bz2|zst))?"
-_NUMBERED = re.compile(rf"(.+)\.(\d{{1,4}}){_PACKED}")
-_DATED = re.compile(rf"(.+)[-.](\d{{8}}(?:[-T.]?\d{{2,6}})?|\d{{4}}-\d\d-\d\d){_PACKED}")
-_PACKED_ONLY = re.compile(r"(.+)\.(?:gz|xz|bz2|zst)")
+PACKED_ENDINGS = (".gz", ".xz", ".bz2", ".zst")
+
+# What rotation adds to a name: digits with what may stand between them, or a
+# word or two with a year or more of digits.
+_SUFFIX = r"[-._](?:old|[0-9][-_.:T+0-9]*|[-_.:+A-Za-z0-9]*[0-9]{4}[-_.:+A-Za-z0-9]*)"
+_ROTATED = re.compile(rf"(?P<live>.+?)(?P<suffix>{_SUFFIX})")
+_NUMBER = re.compile(r"[-._]([0-9]{1,4})")
 
 
 def expanded(patterns: Iterable[str]) -> list[str]:
@@ -36,33 +41,95 @@ def histories(paths: Iterable[str]) -> list[list[str]]:
 
     The logs keep the order in which their first path was named.
     """
+    named = list(dict.fromkeys(paths))
     families: dict[str, list[str]] = {}
-    for path in paths:
-        families.setdefault(_rotation(path)[0], []).append(path)
-    return [sorted(dict.fromkeys(family), key=_age) for family in families.values()]
+    for path in named:
+        families.setdefault(_live_name(path, named), []).append(path)
+    return [in_order(live, family) for live, family in families.items()]
 
 
-def _rotation(path: str) -> tuple[str, str]:
-    """Tell the live log's name and what rotation made of it: "", a number or a date."""
-    if path == STANDARD_INPUT:
-        return path, ""
-    rotated = _DATED.fullmatch(path) or _NUMBERED.fullmatch(path)
-    if rotated:
-        return rotated[1], rotated[2]
-    packed = _PACKED_ONLY.fullmatch(path)
-    return (packed[1], "") if packed else (path, "")
-
-
-def _age(path: str) -> tuple[int, int, str]:
-    """Sort oldest first: dates upwards, then numbers downwards, then the live log."""
-    suffix = _rotation(path)[1]
-    if not suffix:
-        return (2, 0, path)
-    if len(suffix) >= 8:
-        return (0, 0, suffix)
-    return (1, -int(suffix), path)
-
-
-def live(history: list[str]) -> str:
+def live(history: Sequence[str]) -> str:
     """Give the file of *history* that is being written."""
     return history[-1]
+
+
+def unpacked_name(path: str) -> str:
+    """Give the name that *path* had before it was packed."""
+    for ending in PACKED_ENDINGS:
+        if path.endswith(ending):
+            return path.removesuffix(ending)
+    return path
+
+
+def suffix_of(path: str, live_path: str) -> str | None:
+    """
+    Tell what rotation added to *live_path* to make *path*; None if it is no rotation of it.
+
+    It stands at the end, or before the live name's own extension.
+    """
+    bare = unpacked_name(path)
+    if bare == live_path:
+        return ""
+    stem, extension = os.path.splitext(live_path)
+    for before, after in ((live_path, ""), (stem, extension)):
+        if bare.startswith(before) and bare.endswith(after):
+            added = bare[len(before) : len(bare) - len(after)]
+            if re.fullmatch(_SUFFIX, added):
+                return added
+    return None
+
+
+def _live_name(path: str, named: Sequence[str]) -> str:
+    """Find the live log that *path* is a rotation of, by the names that were given."""
+    if path == STANDARD_INPUT:
+        return path
+    for other in sorted(named, key=len):
+        if other != path and suffix_of(path, unpacked_name(other)) is not None:
+            return unpacked_name(other)
+    bare = unpacked_name(path)
+    # Without the live log beside it, only what is not easily something else:
+    # "10.0.0.1" is a host's log.
+    rotated = re.fullmatch(
+        r"(.*[^-.0-9])[-.]([0-9]{1,3}|[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})", bare
+    )
+    return rotated[1] if rotated else bare
+
+
+def in_order(
+    live_path: str, paths: Iterable[str], modified: dict[str, float] | None = None
+) -> list[str]:
+    """
+    Sort the files of one log, oldest first.
+
+    Numbers tell the order, the highest being the oldest; so do dates that
+    begin with the year; for any other names, *modified* does, the times at
+    which the files were last written.
+    """
+
+    def age(path: str) -> tuple[int, float, str]:
+        suffix = suffix_of(os.path.basename(path), os.path.basename(live_path))
+        if suffix == "":
+            return (2, 0, path)
+        number = _NUMBER.fullmatch(suffix or "")
+        if number:
+            return (1, -int(number[1]), path)
+        written = (modified or {}).get(path, 0.0)
+        return (0, 0.0 if _begins_with_year(suffix or "") else written, suffix or path)
+
+    return sorted(paths, key=age)
+
+
+def _begins_with_year(suffix: str) -> bool:
+    """Tell whether text order is the order of time: year and month first, not 19082026."""
+    return re.match(r"[-._](?:19[7-9]|20[0-9])[0-9][-_.]?(?:0[1-9]|1[0-2])", suffix) is not None
+
+
+def rotations(live_path: str) -> list[str]:
+    """List the files beside *live_path* whose names say that they are rotations of it."""
+    directory, name = os.path.split(live_path)
+    with os.scandir(directory or ".") as entries:
+        return [
+            os.path.join(directory, entry.name)
+            for entry in entries
+            if entry.name != name and suffix_of(entry.name, name) is not None
+        ]

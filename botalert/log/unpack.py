@@ -1,5 +1,5 @@
 """
-Opening a log: plain, or packed with gzip, xz or bzip2, told by its first bytes.
+Opening a log: plain, or packed with gzip, xz, bzip2 or zstd, told by its first bytes.
 
 Names lie (logrotate's ``compressext``, a log sent by mail); the magic
 numbers of RFC 1952, the xz format's section 2.1.1.1 and bzip2 don't.
@@ -9,16 +9,18 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import cast
 
-from botalert.errors import BotalertError, DataError, UnavailableError, reading_error
+from botalert.errors import BotalertError, DataError, reading_error
+from botalert.log import zstandard
+from botalert.log.blocks import LogStream
 
 STANDARD_INPUT = "-"
+PEEK_BYTES = 4096
 
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
@@ -27,7 +29,7 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[LogStream]:
     """
     Open the log at *path* ("-" is standard input), unpacked, for reading.
 
@@ -38,8 +40,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
             is an archive that is damaged or cut short.
     """
     try:
-        with _raw(path) as raw:
-            yield _unpacked(path, raw)
+        with _raw(path) as raw, _unpacked(path, raw) as stream:
+            yield stream
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise _corrupt(path, error) from error
     except OSError as error:
@@ -58,20 +60,20 @@ def _raw(path: str) -> Iterator[io.BufferedReader]:
             yield raw
 
 
-def _unpacked(path: str, raw: io.BufferedReader) -> BinaryIO:
+@contextmanager
+def _unpacked(path: str, raw: io.BufferedReader) -> Iterator[LogStream]:
     start = raw.peek(len(_XZ))[: len(_XZ)]
-    if start.startswith(_GZIP):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-    if start.startswith(_XZ):
-        return cast(BinaryIO, lzma.LZMAFile(raw))
-    if start.startswith(_BZIP2):
-        return cast(BinaryIO, bz2.BZ2File(raw))
     if start.startswith(_ZSTANDARD):
-        raise UnavailableError(
-            f"{path}: is packed with zstd, which is not read yet. "
-            "Unpack it: zstdcat FILE | botalert scan -"
-        )
-    return raw
+        with zstandard.opened(path, raw) as stream:
+            yield stream
+    elif start.startswith(_GZIP):
+        yield cast(LogStream, gzip.GzipFile(fileobj=raw))
+    elif start.startswith(_XZ):
+        yield lzma.LZMAFile(raw)
+    elif start.startswith(_BZIP2):
+        yield bz2.BZ2File(raw)
+    else:
+        yield raw
 
 
 def _corrupt(path: str, error: Exception) -> BotalertError:
@@ -81,13 +83,11 @@ def _corrupt(path: str, error: Exception) -> BotalertError:
     )
 
 
-def is_plain(path: str) -> bool:
-    """Tell whether *path* is an unpacked file, to which lines may still be added."""
-    with open(path, "rb") as raw:
-        start = raw.read(len(_XZ))
-    return not start.startswith((_GZIP, _XZ, _BZIP2, _ZSTANDARD))
+def beginning(stream: LogStream) -> bytes:
+    """Look at the first bytes of *stream*, from :func:`opened`, without reading them."""
+    return stream.peek(PEEK_BYTES)
 
 
-def is_regular(path: str) -> bool:
-    """Tell whether *path* is a regular file, of which a position can be kept."""
-    return path != STANDARD_INPUT and os.path.isfile(path)
+def is_plain(stream: LogStream) -> bool:
+    """Tell whether *stream*, from :func:`opened`, is an unpacked file, which may still grow."""
+    return type(stream) is io.BufferedReader

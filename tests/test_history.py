@@ -1,0 +1,400 @@
+"""A log and its rotations: every line once, and what is missing told."""
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections import Counter
+
+import pytest
+from real import need
+from simulation import SimulatedLog, line_of
+
+from botalert.errors import DataError, NoInputError
+from botalert.log.history import LISTINGS, Log, Reading, rotations
+from botalert.model import FirstRun
+
+PACKERS = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}
+SEEDS = range(int(os.environ.get("BOTALERT_SCHEDULES", "40")))
+
+
+def lines(*numbers: int) -> bytes:
+    return b"".join(map(line_of, numbers))
+
+
+def numbers_in(content: bytes) -> list[int]:
+    """Give the numbers of the whole lines in *content*."""
+    found = re.findall(rb"SRC=10\.(\d+)\.(\d+)\.(\d+) [^\n]*SYN(?:\n|$)", content)
+    return [int(a) << 16 | int(b) << 8 | int(c) for a, b, c in found]
+
+
+class Reader:
+    """
+    Reads a log again and again, as runs do.
+
+    Attributes:
+        counted: How often each line was given.
+        gaps: What was told to be missing.
+        faults: What the last run could not read.
+    """
+
+    def __init__(self, path, history=(), first=FirstRun.ALL) -> None:
+        self.log = Log(str(path), tuple(history))
+        self.first = first
+        self.known: str | None = None
+        self.counted: Counter[int] = Counter()
+        self.gaps: list[str] = []
+        self.faults: list[str] = []
+
+    def run(self, *, killed: bool = False) -> list[int]:
+        """Read on; give the numbers of the lines that were new, in order."""
+        reading = Reading(self.log, self.known, self.first)
+        seen: list[int] = []
+
+        def consume(beginning, blocks) -> None:
+            seen.extend(numbers_in(b"".join(blocks)))
+
+        reading.read(consume)
+        if killed:
+            return []
+        self.known = reading.cursor()
+        self.counted.update(seen)
+        self.faults = [str(fault) for fault in reading.faults]
+        if reading.missing:
+            self.gaps.append(reading.missing)
+        return seen
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Give a log that was read up to its third line."""
+    path = tmp_path / "messages"
+    path.write_bytes(lines(1, 2, 3))
+    reader = Reader(path)
+    assert reader.run() == [1, 2, 3]
+    return path, reader
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_under_any_schedule_each_line_counts_once_or_is_inside_a_gap(tmp_path, seed):
+    """Rotation of every kind, with runs in the middle of it, some of them killed."""
+    chance = random.Random(seed)
+    simulated = SimulatedLog(tmp_path, chance)
+    reader = Reader(simulated.live, simulated.history)
+    reader.run()
+    for _ in range(chance.randint(5, 60)):
+        simulated.step()
+        if chance.random() < 0.35:
+            reader.run(killed=chance.random() < 0.2)
+            simulated.looked(reader.counted)
+    simulated.settle()
+    reader.run()
+    missing = {n for n in range(1, simulated.written + 1) if reader.counted[n] == 0}
+    assert max(reader.counted.values(), default=1) == 1
+    assert missing <= simulated.gone
+    assert not missing or reader.gaps
+    assert reader.faults == []
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz", ".bz2"])
+@pytest.mark.parametrize("name", ["messages.1", "messages.0", "messages-20261119", "messages.old",
+                                  "messages-19112026-1795000000", "messages.2026-11-19_06"])  # fmt: skip
+def test_the_rest_of_a_rotated_file_is_read_whatever_it_is_called(log, name, ending):
+    """Then all newer ones, then the live one."""
+    path, reader = log
+    rotated = path.with_name(name + ending)
+    path.write_bytes(lines(1, 2, 3, 4))
+    rotated.write_bytes(PACKERS.get(ending, bytes)(path.read_bytes()))
+    path.write_bytes(lines(5, 6))
+    assert reader.run() == [4, 5, 6]
+    assert reader.run() == []
+    assert reader.gaps == []
+
+
+def test_several_rotations_between_two_runs_lose_nothing(log):
+    """Oldest first."""
+    path, reader = log
+    path.with_name("messages.3.gz").write_bytes(gzip.compress(lines(1, 2, 3, 4)))
+    path.with_name("messages.2.gz").write_bytes(gzip.compress(lines(5, 6)))
+    path.with_name("messages.1").write_bytes(lines(7))
+    path.write_bytes(lines(8))
+    assert reader.run() == [4, 5, 6, 7, 8]
+
+
+def test_copytruncate_prints_no_torn_line_and_doubles_none(log):
+    """Found half copied, copied, and cut."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4, 5))
+    copy = path.with_name("messages.1")
+    copy.write_bytes(path.read_bytes()[:-30])
+    assert reader.run() == [4, 5]
+    copy.write_bytes(path.read_bytes())
+    assert reader.run() == []
+    path.write_bytes(b"")
+    assert reader.run() == []
+    path.write_bytes(lines(6))
+    assert reader.run() == [6]
+    assert reader.gaps == []
+
+
+def test_a_daemon_may_go_on_writing_to_a_renamed_file(log):
+    """Until it is told to open the new one."""
+    path, reader = log
+    rotated = path.with_name("messages.1")
+    path.rename(rotated)
+    path.touch()
+    assert reader.run() == []
+    with rotated.open("ab") as file:
+        file.write(lines(4) + lines(5)[:20])
+    assert reader.run() == [4]
+    with rotated.open("ab") as file:
+        file.write(lines(5)[20:])
+    path.write_bytes(lines(6))
+    assert reader.run() == [5, 6]
+
+
+def test_a_last_line_never_finished_counts_when_the_daemon_has_gone_on(log):
+    """The machine crashed before the newline."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4)[:-1])
+    assert reader.run() == []
+    path.rename(path.with_name("messages.1"))
+    assert reader.run() == []
+    path.write_bytes(lines(5))
+    assert reader.run() == [4, 5]
+
+
+def test_a_file_whose_unfinished_line_was_given_up_may_still_grow(log):
+    """What comes behind it is read."""
+    path, reader = log
+    rotated = path.with_name("messages.1")
+    path.rename(rotated)
+    rotated.write_bytes(lines(1, 2, 3) + b"torn")
+    path.write_bytes(lines(5))
+    assert reader.run() == [5]
+    with rotated.open("ab") as file:
+        file.write(b"\n" + lines(4))
+    assert reader.run() == [4]
+
+
+def test_of_a_file_and_its_half_written_archive_only_the_file_is_read(log):
+    """The archive is read when the file is gone, and holds nothing new then."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    rotated = path.with_name("messages.1")
+    path.rename(rotated)
+    path.write_bytes(lines(5))
+    whole = gzip.compress(rotated.read_bytes())
+    archive = path.with_name("messages.1.gz")
+    archive.write_bytes(whole[:30])
+    assert reader.run() == [4, 5]
+    archive.write_bytes(whole)
+    rotated.unlink()
+    assert reader.run() == []
+    assert (reader.faults, reader.gaps) == ([], [])
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_damaged_archive_is_told_until_it_is_mended_and_then_counts_once(log, ending):
+    """The other files go on."""
+    path, reader = log
+    whole = PACKERS[ending](lines(1, 2, 3, *range(4, 400)))
+    archive = path.with_name(f"messages.1{ending}")
+    archive.write_bytes(whole[: len(whole) // 2])
+    path.write_bytes(lines(400))
+    assert reader.run() == [400]
+    assert len(reader.faults) == 1
+    assert "the archive is damaged or cut short" in reader.faults[0]
+    assert reader.run() == []
+    assert len(reader.faults) == 1
+    archive.write_bytes(whole)
+    assert reader.run() == list(range(4, 400))
+    assert (reader.run(), reader.faults) == ([], [])
+
+
+def test_what_was_removed_before_it_was_read_is_told_once(log):
+    """With the last line read and the first one there is now."""
+    path, reader = log
+    path.write_bytes(lines(10, 11))
+    assert reader.run() == [10, 11]
+    assert len(reader.gaps) == 1
+    assert "after 'Nov 20 00:00:03" in reader.gaps[0]
+    assert "before 'Nov 20 00:00:10" in reader.gaps[0]
+    assert reader.run() == []
+    assert len(reader.gaps) == 1
+
+
+def test_a_file_cut_in_place_is_told_and_read_from_its_beginning(log):
+    """Its content tells that it is another."""
+    path, reader = log
+    path.write_bytes(b"")
+    assert reader.run() == []
+    assert len(reader.gaps) == 1
+    path.write_bytes(lines(4))
+    assert reader.run() == [4]
+    assert len(reader.gaps) == 1
+
+
+def test_a_missing_live_log_in_the_middle_of_a_rotation_is_no_fault(log):
+    """Its history is read; only if nothing is found at all, there is no such log."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    path.rename(path.with_name("messages.1"))
+    assert reader.run() == [4]
+    path.with_name("messages.1").unlink()
+    with pytest.raises(NoInputError, match="no such file"):
+        reader.run()
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [(FirstRun.LIVE, [3, 4]), (FirstRun.ALL, [1, 2, 3, 4]), (FirstRun.NEW, [])],
+)
+def test_the_first_run_reads_what_is_asked_for(tmp_path, first, expected):
+    """And what comes later is read in any case, also behind what was passed over."""
+    path = tmp_path / "messages"
+    path.with_name("messages.2.gz").write_bytes(gzip.compress(lines(1)))
+    path.with_name("messages.1").write_bytes(lines(2))
+    path.write_bytes(lines(3, 4) + lines(5)[:9])
+    reader = Reader(path, first=first)
+    assert reader.run() == expected
+    with path.with_name("messages.1").open("ab") as file:
+        file.write(lines(6))
+    with path.open("ab") as file:
+        file.write(lines(5)[9:])
+    assert sorted(reader.run()) == [5, 6]
+    path.with_name("messages.2.gz").rename(path.with_name("messages.3.gz"))
+    assert (reader.run(), reader.gaps) == ([], [])
+
+
+def test_rotations_elsewhere_are_found_by_globs(tmp_path):
+    """Logrotate's olddir."""
+    path = tmp_path / "messages"
+    (tmp_path / "old").mkdir()
+    path.write_bytes(lines(1))
+    reader = Reader(path, [f"{tmp_path}/old/messages*"])
+    reader.run()
+    path.rename(tmp_path / "old" / "messages.1")
+    path.write_bytes(lines(2))
+    (tmp_path / "messages.1").write_bytes(lines(99))
+    assert reader.run() == [2]
+    assert reader.gaps == []
+
+
+def test_files_that_are_no_rotations_are_left_alone(tmp_path):
+    """Other logs, configurations, and editors' copies."""
+    for name in ("messages", "messages.1", "messages.2.gz", "messages-20261119.xz", "messages.old",
+                 "messages.conf", "messages-audit.log", "messages~", "xmessages.1", "messages.d",
+                 "messages.gz.tmp", "message.1"):  # fmt: skip
+        (tmp_path / name).touch()
+    (tmp_path / "messages.7").mkdir()
+    found = rotations(Log(str(tmp_path / "messages")))
+    assert sorted(os.path.basename(path) for path in found) == [
+        "messages-20261119.xz", "messages.1", "messages.2.gz", "messages.old",
+    ]  # fmt: skip
+
+
+def test_an_extension_may_stand_behind_the_number_or_the_date(tmp_path):
+    """Logrotate's extension .log."""
+    for name in ("fw.log", "fw.1.log", "fw-20261119.log.gz", "fw.log.2", "fwx.1.log"):
+        (tmp_path / name).touch()
+    found = rotations(Log(str(tmp_path / "fw.log")))
+    assert {os.path.basename(path) for path in found} == {
+        "fw.1.log",
+        "fw-20261119.log.gz",
+        "fw.log.2",
+    }
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo"])
+def test_what_is_no_regular_file_is_told(tmp_path, kind):
+    """A FIFO would be waited for without end."""
+    path = tmp_path / "messages"
+    path.mkdir() if kind == "directory" else os.mkfifo(path)
+    reader = Reader(path)
+    assert reader.run() == []
+    assert len(reader.faults) == 1
+    assert "is no regular file" in reader.faults[0] or "is a directory" in reader.faults[0]
+
+
+def test_files_that_vanish_as_they_are_opened_are_looked_for_again(tmp_path):
+    """A rotation between listing and opening; the file is there under another name."""
+    path = tmp_path / "messages"
+    path.with_name("messages.1").write_bytes(lines(1))
+    path.write_bytes(lines(2))
+    reading = Reading(Log(str(path)), None, FirstRun.ALL)
+    seen: list[int] = []
+
+    def consume(beginning, blocks) -> None:
+        seen.extend(numbers_in(b"".join(blocks)))
+        if len(seen) == 1:  # While the first file is read, logrotate renames.
+            path.with_name("messages.1").rename(path.with_name("messages.2"))
+            path.rename(path.with_name("messages.1"))
+
+    reading.read(consume)
+    assert seen == [1, 2]
+    assert LISTINGS > 1
+
+
+def test_a_log_that_cannot_be_read_is_an_error_of_ours(tmp_path):
+    """Not a traceback."""
+    with pytest.raises(NoInputError):
+        Reader(tmp_path / "none" / "messages").run()
+    reader = Reader(tmp_path / "messages")
+    (tmp_path / "messages").write_bytes(b"\x1f\x8b broken")
+    reader.run()
+    assert len(reader.faults) == 1
+    assert DataError.status == 65
+
+
+def test_the_cursor_is_text_that_any_run_can_read(log):
+    """It is kept in the state file."""
+    _, reader = log
+    assert reader.known is not None
+    assert len(json.loads(reader.known)) == 1
+
+
+LOGROTATE = ["create", "copytruncate", "dateext\ndateformat -%Y%m%d-%s", "delaycompress\ncompress",
+             "compress\ncompresscmd /usr/bin/xz\ncompressext .xz", "compress", "nocreate",
+             "olddir old\ncreateolddir 755 root root", "dateext\ndateformat .%d-%m-%Y_%s\ncompress",
+             "extension .log\ncompress", "start 0", "copytruncate\ncompress\nmaxage 1000"]  # fmt: skip
+
+
+@pytest.mark.parametrize("directives", LOGROTATE)
+def test_nothing_is_lost_with_the_real_logrotate(tmp_path, directives):
+    """Rotations at any moments between runs at any moments."""
+    need("logrotate", "xz")
+    chance = random.Random(directives)
+    path = tmp_path / ("messages.log" if "extension" in directives else "messages")
+    conf = tmp_path / "logrotate.conf"
+    user = "su root root\n" if os.geteuid() == 0 else ""
+    conf.write_text(f"{path} {{\n{directives}\n{user}rotate 50\nmissingok\n}}\n")
+    conf.chmod(0o644)
+    tmp_path.chmod(0o755)
+    globs = [f"{tmp_path}/old/messages*"] if "olddir" in directives else []
+    reader = Reader(path, globs)
+    number = 0
+    for _ in range(12):
+        with path.open("ab") as file:
+            for _ in range(chance.randint(1, 9)):
+                number += 1
+                file.write(line_of(number))
+        if chance.random() < 0.4:
+            reader.run()
+        if chance.random() < 0.7:
+            subprocess.run(
+                [shutil.which("logrotate", path="/usr/sbin:/usr/bin") or "logrotate", "-f",
+                 "-s", str(tmp_path / "status"), str(conf)],
+                # A date that is there already is no new name.
+                check="%s" not in directives, capture_output=True,
+            )  # fmt: skip
+        if chance.random() < 0.4 and (path.exists() or number):
+            reader.run()
+    reader.run()
+    assert reader.counted == Counter(range(1, number + 1))
+    assert (reader.gaps, reader.faults) == ([], [])
