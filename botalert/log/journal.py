@@ -113,7 +113,7 @@ class Entry(NamedTuple):
 
     @property
     def parts(self) -> dict[str, str]:
-        """The cursor's parts: s, the numbering; i, the number in it; b, m, t, x, what it is."""
+        """The cursor's parts: s is the numbering, i the number in it, the others what it is."""
         return dict(part.partition("=")[::2] for part in self.cursor.split(";"))
 
     def is_same(self, other: "Entry") -> bool:
