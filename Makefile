@@ -18,6 +18,7 @@ PIP     := $(IN_VENV) -m pip --disable-pip-version-check --quiet
 help:
 	@echo 'make demo       run the daily job over a real log and show the alerts'
 	@echo 'make test       lint, check types, run every test'
+	@echo 'make soak       follow a log through a thousand random schedules of rotation'
 	@echo 'make bench      measure the hot loop, as ratios in one run'
 	@echo 'make install    install on this machine, as root'
 	@echo 'make uninstall  remove that again, except botalert.conf and the state'
@@ -68,6 +69,10 @@ test: $(TEST)
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m pytest --numprocesses auto --dist loadfile --cov --cov-report term:skip-covered
+
+.PHONY: soak
+soak: $(TEST)
+	BOTALERT_SCHEDULES=1000 $(IN_VENV) -m pytest --numprocesses auto tests/test_history.py
 
 .PHONY: bench
 bench: $(TEST)

@@ -4,6 +4,7 @@ The order of the stages; alone knows it.
 log ──► blocks ──► scan ──► tallies ──► detect ──► state ──► render ──► deliver
 """
 
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,11 @@ class SelectedLog:
     def path(self) -> str:
         """The log's name: the file being written."""
         return self.files[-1]
+
+    @property
+    def key(self) -> str:
+        """The name under which the log is remembered, however it was spelled."""
+        return self.path if journal.is_journal(self.path) else os.path.abspath(self.path)
 
 
 def configured_logs(config: Config) -> list[SelectedLog]:
@@ -241,7 +247,7 @@ def run(
     """
     state.make_directory(config.statefile)
     with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
-        for log in logs:
+        for log in _each_once(logs):
             with faults.collected():
                 _read_on(config, log, memory, outlook, faults)
         pending = memory.pending(config.signal_names)
@@ -254,6 +260,13 @@ def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
     """Give what every mail of this run has in common; *config* names recipients."""
     assert config.recipients is not None
     return Letterhead(config.recipients, now, machine, config.zone)
+
+
+def _each_once(logs: Iterable[SelectedLog]) -> list[SelectedLog]:
+    """Leave out what names a log again, be it by a link; in the order of their names."""
+    by_file = {os.path.realpath(log.key): log for log in reversed(list(logs))}
+    # What several logs tell of one source is united in the order of names.
+    return sorted(by_file.values(), key=lambda log: log.key)
 
 
 def _read_on(
@@ -269,10 +282,10 @@ def _read_on(
         # again by the next run.
         unite(tallies, fold(hits(found, config.signals)))
 
-    reading = _reading(log, memory.cursor(log.path), outlook.now)
+    reading = _reading(log, memory.cursor(log.key), outlook.now)
     reading.read(consume)
     new = memory.record(
-        log.path,
+        log.key,
         tallies,
         reading.cursor(),
         lambda: _message_id(config, outlook.machine),
@@ -282,6 +295,8 @@ def _read_on(
         faults.add(error)
     if reading.missing is not None:
         faults.tell(f"{log.path}: {reading.missing}")
+    for remark in reading.remarks():
+        outlook.note(f"{log.path}: {remark}")
     outlook.note(f"{log.path}: read {reading.read_bytes} bytes; {_counted(new, 'new detection')}")
 
 

@@ -17,7 +17,7 @@ from botalert.config.recipients import read_mailboxes
 from botalert.config.warnings import config_warnings
 from botalert.errors import ConfigurationError
 from botalert.match import REFUSED, Signal
-from botalert.model import Mailbox
+from botalert.model import FirstRun, Mailbox
 from botalert.shipped import shipped
 from botalert.words import signal_words
 
@@ -91,7 +91,8 @@ def asked(config: Config, name: str) -> dict[str, str]:
 def test_a_file_of_05a_means_what_it_meant(write):
     """Empty values ask nothing, a trailing comma is fine, ` ;` begins a comment."""
     config = load(write(OF_05A.replace("each", "chaque d\xe9faut").encode("latin-1")), mails=True)
-    assert config.logs == ("/var/log/messages",)
+    assert [log.paths for log in config.logs] == [("/var/log/messages",)]
+    assert config.logs[0].programs == ("kernel",)
     assert config.mailserver == MailServer("smtp", "localhost", 25)
     assert config.signal_names == ("smtp",)
     assert asked(config, "smtp") == {"IN": "eth0", "PROTO": "TCP", "DPT": "25"}
@@ -143,6 +144,32 @@ def test_more_files_are_read_after_in_name_order(write):
     assert [Path(name).name for name in config.files] == ["botalert.conf", "a.conf", "b.conf"]
 
 
+def test_a_log_may_have_a_section_of_its_own(write):
+    """With its own paths, and what [DEFAULT] says otherwise."""
+    text = (
+        "[DEFAULT]\nlogfile: /a, /b*,\nprograms: kernel, ulogd\ntimezone: UTC\n"
+        f"{MINIMAL}[log ulogd]\npath: /var/log/ulog/*.log\nprograms: *\nformat: ulogd\n"
+        "history: /old/x*, /older/x*\nfirst_run: all\ntimezone: Asia/Tokyo\n"
+        "[log journal]\npath: journal\n"
+    )
+    config = load(write(text))
+    plain, ulogd, journal = config.logs
+    assert (plain.paths, plain.programs) == (("/a", "/b*"), ("kernel", "ulogd"))
+    assert (plain.form, plain.history, plain.first_run) == ("auto", (), FirstRun.LIVE)
+    assert (ulogd.paths, ulogd.programs) == (("/var/log/ulog/*.log",), ("*",))
+    assert (ulogd.form, ulogd.first_run) == ("ulogd", FirstRun.ALL)
+    assert ulogd.history == ("/old/x*", "/older/x*")
+    assert ulogd.zone != plain.zone == journal.zone
+    assert journal.paths == ("journal",)
+    assert config.unnamed.programs == ("kernel", "ulogd")
+
+
+def test_the_default_log_is_not_meant_where_a_section_names_one(write):
+    """Unless logfile: names it, too."""
+    config = load(write(MINIMAL + "[log fw]\npath: /fw.log\n"))
+    assert [log.paths for log in config.logs] == [("/fw.log",)]
+
+
 def test_a_percent_sign_and_a_second_colon_are_just_that(write):
     """There is no interpolation."""
     path = write(MINIMAL + "PREFIX: 100%s:%(x)s:\n")
@@ -186,13 +213,13 @@ what is this
         "Write you@example.org",
         "botalert.conf:8 [recipients] Too: is not known here. Did you mean To?",
         "botalert.conf:10 [signals] log: 'telnt' is no signal's section. Did you mean telnet?",
-        "botalert.conf:12 [smtp] DTP: is not known here. Did you mean DPT or DST?",
         "botalert.conf:13 [smtp] DST: '192.168.1.0/33' is not an address or network. Write one as "
         "192.168.1.10, 192.168.0.0/16 or 2001:db8::/32: DST: …",
         "botalert.conf:14 [smtp] statefile: does not belong here. Move it into [DEFAULT].",
         "botalert.conf:15 [smtp] DTP: is there twice, first in line 12. Remove one.",
+        "botalert.conf:15 [smtp] DTP: is not known here. Did you mean DPT or DST?",
         "botalert.conf:18 [telnet]: is there twice in this file. Unite the two.",
-        "botalert.conf:19 [telnet]: 'what is this\\n' is no 'key: value'. "
+        "botalert.conf:19 [telnet]: 'what is this' is no 'key: value'. "
         "Write a colon behind the key.",
     ]
 
@@ -212,6 +239,12 @@ what is this
         ("[DEFAULT]\n[DEFAULT]\n" + MINIMAL, "botalert.conf:2 [DEFAULT]: is there twice"),
         (MINIMAL + "template: ../x\n", "[smtp] template: '../x' is not"),
         (MINIMAL + "FOO: 1\n", "[smtp] FOO: is not known here. "),
+        (MINIMAL + "In: eth0\n", "[smtp] In: is not known here. Did you mean IN?"),
+        (MINIMAL + "[log x]\npath:\n", "[log x] path: names no log"),
+        (MINIMAL + "[log x]\npath: /x\nDPT: 25\n", "[log x] DPT: is a condition"),
+        (MINIMAL + "[log x]\npath: /x\nfirst_run: never\n", "first_run: 'never' is none of live"),
+        (MINIMAL + "[log x]\npath: /x\nformat: xml\n", "format: 'xml' is none of auto, text"),
+        ("[DEFAULT]\npath: /x\n" + MINIMAL, "path: does not belong here. Move it into [log NAME]"),
         (MINIMAL.replace("To:", "SRC:"), "[recipients] SRC: is a condition. Move it"),
         (MINIMAL.replace("firewall@", "a@b, c@"), "names more than one sender"),
         (MINIMAL.replace("you@example.org", ","), "[recipients] To: names nobody"),

@@ -117,7 +117,9 @@ def test_a_damaged_packet_line_is_read_right_or_not_at_all(data):
 @given(st.ip_addresses(v=6))
 def test_addresses_are_short_however_they_are_written(address):
     """The kernel writes them in full."""
-    assert canonical_address(address.exploded.upper()) == str(address)
+    mapped = address.ipv4_mapped  # Python's own form of these depends on its version.
+    expected = str(address) if mapped is None else f"::ffff:{mapped}"
+    assert canonical_address(address.exploded.upper()) == expected
 
 
 def test_a_numeric_protocol_gets_its_usual_name_wherever_it_stands():
@@ -368,3 +370,48 @@ def test_one_packet_is_one_packet_in_every_format(firewall):
     for same in zip(*drops, strict=True):
         assert len({(str(d.packet), d.prefix, d.verdict, d.host, d.uptime) for d in same}) == 1
         assert len({d.time.replace(microsecond=0) for d in same}) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "9" * 5000 + ",1,1,-;" + PACKET,
+        "4,1," + "9" * 5000 + ",-;" + PACKET,
+        f"{HEAD}message repeated {'9' * 5000} times: [ {PACKET}]",
+        f"9999-12-31T23:59:60Z fw kernel: {PACKET}",
+        f"0001-01-01T00:00:00+14:00 fw kernel: {PACKET}",
+        HEAD + PACKET + "[SRC=192.0.2.1 " * 3000,
+        HEAD + "IN=" * 100_000,
+        HEAD + PACKET + "[SRC= ] " * 100_000,
+    ],
+    ids=range(8),
+)
+def test_what_no_kernel_writes_is_read_quickly_and_without_a_crash(line):
+    """Numbers without end, nesting without end, and candidates without end."""
+    for programs in (("kernel",), ("*",)):
+        assert isinstance(read(line, *programs), (Drop, Outcome))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "2026-11-20 23:39:03,105 fail2ban.actions [1]: NOTICE ",
+        "2026-11-20 23:39:03,105 sshd: Invalid user ",
+        "2026-11-20T23:39:03,105166+00:00 sshd[7]: Invalid user ",
+        "2026-11-20T23:39:03.105166+00:00 [1.5] Invalid user ",
+    ],
+)
+def test_a_stamp_like_dmesgs_makes_no_kernel_line(head):
+    """Programs that log with Python write a comma, too."""
+    assert read(head + PACKET) is Outcome.NOT_A_PACKET
+
+
+def test_a_patterns_groups_may_be_called_as_what_is_derived():
+    """PREFIX, HOST, VERDICT and FLAGS are then the pattern's."""
+    pattern = re.compile(
+        r"(?P<HOST>\S+) (?P<SRC>\S+) (?P<VERDICT>\S+) (?P<PREFIX>\S+) (?P<FLAGS>.*)"
+    )
+    drop = PatternReader(pattern, StampReader(NOW, UTC)).read(b"fw9 10.0.0.1 drop p: SYN ACK")
+    assert isinstance(drop, Drop)
+    assert (drop.host, drop.verdict, drop.prefix) == ("fw9", "drop", "p:")
+    assert drop.packet.flags == ("SYN", "ACK")

@@ -9,9 +9,11 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 
 import pytest
+from checkout import ROOT
 from real import need
 from simulation import SimulatedLog, line_of
 
@@ -101,9 +103,74 @@ def test_under_any_schedule_each_line_counts_once_or_is_inside_a_gap(tmp_path, s
     assert reader.faults == []
 
 
+@pytest.mark.parametrize("seed", range(1000, 1003))
+def test_the_daily_job_counts_each_line_once_under_a_schedule(tmp_path, seed):
+    """The whole program, in processes of its own, some of them killed at any moment."""
+    chance = random.Random(seed)
+    simulated = SimulatedLog(tmp_path, chance)
+    conf = tmp_path / "botalert.conf"
+    conf.write_text(
+        f"[DEFAULT]\nlogfile: {simulated.live}\nhistory: {', '.join(simulated.history)}\n"
+        f"first_run: all\nstatefile: {tmp_path}/state/state.db\n"
+        f"mailserver: maildir:{tmp_path}/Mail\n"
+        "[recipients]\nFrom: a@example.org\nTo: b@example.org\n"
+        "[signals]\nlog: smtp\n[smtp]\nDPT: 25\n"
+    )
+    told = ""
+
+    def botalert(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "botalert", "-c", str(conf), *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def listed() -> Counter[int]:
+        with botalert("list", "--format", "json") as process:
+            detections = json.loads(process.communicate()[0])["detections"]
+        return Counter({number_of(each["source"]): each["packets"] for each in detections})
+
+    for _ in range(14):
+        for _ in range(chance.randint(1, 4)):
+            simulated.step()
+        with botalert("run", "--baseline") as process:
+            if chance.random() < 0.3:
+                try:
+                    process.communicate(timeout=chance.random() * 0.4)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+            told += process.communicate()[1]
+        simulated.looked(listed())
+    simulated.settle()
+    with botalert("run", "--baseline") as process:
+        told += process.communicate()[1]
+    counted = listed()
+    missing = {n for n in range(1, simulated.written + 1) if counted[n] == 0}
+    assert max(counted.values()) == 1
+    assert missing <= simulated.gone
+    assert not missing or "may be missing" in told
+
+
+def number_of(source: str) -> int:
+    """Give the number of the line that *source* stands for."""
+    _, *parts = map(int, source.split("."))
+    return parts[0] << 16 | parts[1] << 8 | parts[2]
+
+
 @pytest.mark.parametrize("ending", ["", ".gz", ".xz", ".bz2"])
-@pytest.mark.parametrize("name", ["messages.1", "messages.0", "messages-20261119", "messages.old",
-                                  "messages-19112026-1795000000", "messages.2026-11-19_06"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "messages.1",
+        "messages.0",
+        "messages-20261119",
+        "messages.old",
+        "messages-19112026-1795000000",
+        "messages.2026-11-19_06",
+    ],
+)
 def test_the_rest_of_a_rotated_file_is_read_whatever_it_is_called(log, name, ending):
     """Then all newer ones, then the live one."""
     path, reader = log
@@ -286,6 +353,36 @@ def test_rotations_elsewhere_are_found_by_globs(tmp_path):
     assert reader.gaps == []
 
 
+def test_logs_that_share_a_folder_of_rotations_are_kept_apart(tmp_path):
+    """By their names; where no name fits, the globs alone decide."""
+    for name in ("fw.1", "fw-20261119.gz", "mail.1", "archive-of-yesterday"):
+        (tmp_path / name).touch()
+
+    def found(live: str, pattern: str) -> list[str]:
+        log = Log(f"/var/log/{live}", (f"{tmp_path}/{pattern}",))
+        return [os.path.basename(path) for path in rotations(log)]
+
+    assert found("fw", "*") == ["fw-20261119.gz", "fw.1"]
+    assert found("mail", "*") == ["mail.1"]
+    assert found("other", "archive*") == ["archive-of-yesterday"]
+
+
+def test_a_file_that_cannot_be_read_for_a_while_is_no_gap(log):
+    """It is told as what it is, and read on when it can be read again."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    aside = path.with_name("aside")
+    path.rename(aside)
+    path.mkdir()
+    assert (reader.run(), len(reader.faults)) == ([], 1)
+    path.rmdir()
+    aside.rename(path)
+    assert reader.run() == [4]
+    assert reader.gaps == []
+    path.write_bytes(b"")
+    assert (reader.run(), len(reader.gaps)) == ([], 1)
+
+
 def test_files_that_are_no_rotations_are_left_alone(tmp_path):
     """Other logs, configurations, and editors' copies."""
     for name in ("messages", "messages.1", "messages.2.gz", "messages-20261119.xz", "messages.old",
@@ -316,10 +413,8 @@ def test_what_is_no_regular_file_is_told(tmp_path, kind):
     """A FIFO would be waited for without end."""
     path = tmp_path / "messages"
     path.mkdir() if kind == "directory" else os.mkfifo(path)
-    reader = Reader(path)
-    assert reader.run() == []
-    assert len(reader.faults) == 1
-    assert "is no regular file" in reader.faults[0] or "is a directory" in reader.faults[0]
+    with pytest.raises(DataError, match=r"is no regular file|is a directory"):
+        Reader(path).run()
 
 
 def test_files_that_vanish_as_they_are_opened_are_looked_for_again(tmp_path):
@@ -345,11 +440,9 @@ def test_a_log_that_cannot_be_read_is_an_error_of_ours(tmp_path):
     """Not a traceback."""
     with pytest.raises(NoInputError):
         Reader(tmp_path / "none" / "messages").run()
-    reader = Reader(tmp_path / "messages")
     (tmp_path / "messages").write_bytes(b"\x1f\x8b broken")
-    reader.run()
-    assert len(reader.faults) == 1
-    assert DataError.status == 65
+    with pytest.raises(DataError):
+        Reader(tmp_path / "messages").run()
 
 
 def test_the_cursor_is_text_that_any_run_can_read(log):
@@ -359,10 +452,20 @@ def test_the_cursor_is_text_that_any_run_can_read(log):
     assert len(json.loads(reader.known)) == 1
 
 
-LOGROTATE = ["create", "copytruncate", "dateext\ndateformat -%Y%m%d-%s", "delaycompress\ncompress",
-             "compress\ncompresscmd /usr/bin/xz\ncompressext .xz", "compress", "nocreate",
-             "olddir old\ncreateolddir 755 root root", "dateext\ndateformat .%d-%m-%Y_%s\ncompress",
-             "extension .log\ncompress", "start 0", "copytruncate\ncompress\nmaxage 1000"]  # fmt: skip
+LOGROTATE = [
+    "create",
+    "copytruncate",
+    "dateext\ndateformat -%Y%m%d-%s",
+    "delaycompress\ncompress",
+    "compress\ncompresscmd /usr/bin/xz\ncompressext .xz",
+    "compress",
+    "nocreate",
+    "olddir old\ncreateolddir 755 root root",
+    "dateext\ndateformat .%d-%m-%Y_%s\ncompress",
+    "extension .log\ncompress",
+    "start 0",
+    "copytruncate\ncompress\nmaxage 1000",
+]
 
 
 @pytest.mark.parametrize("directives", LOGROTATE)

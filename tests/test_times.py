@@ -59,12 +59,26 @@ def test_ctime_stamps_are_what_dateutil_reads(moment):
         ("2026-11-21 09:00", "Nov 22 09:01:00", "2025-11-22T09:01:00+00:00"),
         ("2026-11-21 09:00", "Feb 29 12:00:00", "2024-02-29T12:00:00+00:00"),
         ("2028-02-28 20:00", "Feb 29 12:00:00", "2028-02-29T12:00:00+00:00"),
+        ("2026-11-21 10:01:39", "Nov 22 10:01:39", "2026-11-22T10:01:39+00:00"),
+        ("2026-11-21 10:01:39", "Nov 22 10:01:40", "2025-11-22T10:01:40+00:00"),
     ],
 )
 def test_a_stamp_without_a_year_gets_the_latest_it_can_have(now, stamp, expected):
     """Over New Year, with a fast clock, and in leap years."""
     run = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert reader(run).syslog(stamp).isoformat() == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "stamp", "year"),
+    [
+        ("2026-10-24T23:30:00+00:00", "Oct 26 01:00:00", 2025),  # 24.5 hours ahead
+        ("2026-03-28T23:30:00+00:00", "Mar 30 01:20:00", 2026),  # 23.8 hours ahead
+    ],
+)
+def test_a_day_ahead_is_24_hours_where_the_clock_is_changed(now, stamp, year):
+    """Not a day of the calendar."""
+    assert reader(datetime.fromisoformat(now), "Europe/Paris").syslog(stamp).year == year
 
 
 @pytest.mark.parametrize("stamp", ["Feb 30 12:00:00", "Nov 31 00:00:00", "Nov 20 24:00:00"])

@@ -18,6 +18,7 @@ A position is kept for every file, not for the live one alone: a daemon goes
 on writing to a renamed file until it is told to open the new one.
 """
 
+import errno
 import glob
 import json
 import os
@@ -153,6 +154,7 @@ class Reading:
         self.faults: list[BotalertError] = []
         self.missing: str | None = None
         self._resumed = b""
+        self._awaited: _Known | None = None
         self._log = log
         self._known = [_Known(position) for position in _unpacked(known or "[]")]
         self._first = first if known is None else None
@@ -177,8 +179,12 @@ class Reading:
             # Perhaps it was just being renamed: look once more.
             if lost is not None and listing == 0:
                 continue
-            if lost is not None:
+            if lost is not None and self.faults:
+                self._awaited = lost  # It may be what cannot be read just now.
+            elif lost is not None:
                 self.missing = _gap(lost.position.tail, self._resumed)
+            if self.faults and not self._known:
+                raise self.faults[0]  # Nothing to remember: the next run is the first, too.
             return
         raise TryAgainError(
             f"{self._log.path}: its files vanish as they are opened. Wait until it is rotated."
@@ -186,11 +192,16 @@ class Reading:
 
     def cursor(self) -> str:
         """Tell how far the log has been read, as text to be kept."""
-        newest = next((each for each in reversed(self._known) if each.found), None)
+        found = (each for each in reversed(self._known) if each.found)
+        newest = self._awaited or next(found, None)
         return _packed(
             known.position._replace(newest=known is newest)
             for known in self._known[-KEPT_POSITIONS:]
         )
+
+    def remarks(self) -> list[str]:
+        """Tell what is worth knowing and no fault; a file's lines have nothing of the kind."""
+        return []
 
     def _read_listed(self, consume: Consumer) -> None:
         for known in self._known:
@@ -319,16 +330,28 @@ def rotations(log: Log) -> list[str]:
 
 
 def _globbed(log: Log) -> list[str]:
+    """
+    Find what the globs of *log* mean.
+
+    Several logs may share one folder for their rotations: those that are
+    called like this one are its own.  If none is, they are called otherwise.
+    """
     found = {path for pattern in log.history for path in glob.glob(pattern)}
     live = os.path.realpath(log.path)
-    return sorted(path for path in found if os.path.realpath(path) != live)
+    others = sorted(path for path in found if os.path.realpath(path) != live)
+    name = os.path.basename(log.path)
+    own = [path for path in others if names.suffix_of(os.path.basename(path), name) is not None]
+    return own or others
 
 
 @contextmanager
 def _opened(path: str) -> Iterator[LogStream]:
     """Open a file of the log; raise _VanishedError if it is gone."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(kind):  # A FIFO would be waited for without end.
             raise DataError(
                 f"{path}: is no regular file, so how far it was read cannot be remembered. "
                 "Name a log file, or use `botalert scan`."

@@ -198,6 +198,15 @@ class JournalReading:
             return json.dumps({"since": self._since})
         return json.dumps({"cursor": self._last.cursor, "time": self._last.time})
 
+    def remarks(self) -> list[str]:
+        """Tell what is worth knowing and no fault: messages that never came into the journal."""
+        told = []
+        if self.suppressed:
+            told.append(f"the kernel kept back {self.suppressed} messages (its rate limit)")
+        if self.overrun:
+            told.append(f"journald missed {self.overrun} of the kernel's messages")
+        return told
+
     def _begin(self, first: FirstRun) -> None:
         if first is FirstRun.ALL:
             self._since = 0

@@ -69,7 +69,8 @@ def _unpacked(path: str, raw: io.BufferedReader) -> Iterator[LogStream]:
     elif start.startswith(_GZIP):
         yield cast(LogStream, gzip.GzipFile(fileobj=raw))
     elif start.startswith(_XZ):
-        yield lzma.LZMAFile(raw)
+        # It ends with raw, which the caller closes.
+        yield lzma.LZMAFile(raw)  # noqa: SIM115
     elif start.startswith(_BZIP2):
         yield bz2.BZ2File(raw)
     else:
