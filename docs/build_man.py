@@ -11,6 +11,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
@@ -23,12 +24,17 @@ import botalert  # noqa: E402
 from botalert import render, tally, times  # noqa: E402
 from botalert.cli import arguments, output  # noqa: E402
 from botalert.config import conditions, mailserver, options  # noqa: E402
+from botalert.detect import Detection  # noqa: E402
 from botalert.grammar import packets, verdicts  # noqa: E402
+from botalert.model import Hit  # noqa: E402
+from botalert.tally import Tally  # noqa: E402
 
 PAGES = ("botalert.8", "botalert.conf.5")
 
 # What mandoc's lint allows, less the escapes.
 _LINE_WIDTH = 70
+_FIRST = datetime(2026, 11, 20, 23, 39, 3, tzinfo=UTC)
+_LAST = datetime(2026, 11, 20, 23, 58, 33, tzinfo=UTC)
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z*])")
 
 
@@ -119,6 +125,26 @@ def _words_of(verdict_of_word: dict[str, str], verdict: str) -> list[str]:
     return [word for word, meant in verdict_of_word.items() if meant == verdict]
 
 
+def _sample() -> Detection:
+    """Give the detection that the examples of the output show."""
+    tally = Tally()
+    for time, packets in ((_FIRST, 106), (_LAST, 1)):
+        tally.add(
+            Hit(
+                "smtp",
+                "192.168.1.10",
+                time,
+                "198.51.100.52",
+                "25",
+                "eth1",
+                "02:00:c0:a8:01:0a",
+                packets,
+                "Nov 20 23:39:03 fw1 kernel: ...",
+            )
+        )
+    return Detection("smtp", "192.168.1.10", tally)
+
+
 def page(name: str) -> str:
     """Give the page *name*, such as "botalert.8", in mdoc(7)."""
     environment = jinja2.Environment(
@@ -136,8 +162,10 @@ def page(name: str) -> str:
         system_config=arguments.SYSTEM_CONFIG,
         statuses=arguments.EXIT_STATUSES,
         when=times.WHEN_HELP,
+        sample_table=output.detection_table([_sample()], UTC, None),
         csv_columns=output.DETECTION_COLUMNS,
         default_options=_options_of(options.DEFAULT),
+        log_options=_options_of(options.LOG),
         recipients_options=_options_of(options.RECIPIENTS),
         signals_options=_options_of(options.SIGNALS),
         signal_options=_options_of(options.SIGNAL),
