@@ -41,6 +41,9 @@ LOGS = [
     ("nft", "iso", "kernel"),
     ("nft", "rfc5424", "kernel"),
     ("ulogd", "logemu", "*"),
+    ("ipt-shorewall", "journal-json", "kernel"),
+    ("nft", "journal-json", "kernel"),
+    ("ulogd", "json", "kernel"),
 ]
 
 pytestmark = pytest.mark.xdist_group("laboratory")
