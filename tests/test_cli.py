@@ -456,3 +456,62 @@ def test_arbitrary_bytes_never_crash_a_command(place, capsysbinary, content):
         assert main([*conf, *command, str(log)]) in (0, 65, 69)
     assert main([*conf, "-s", "-l", str(log)]) in (0, 65, 69)
     assert b"Traceback" not in capsysbinary.readouterr().err
+
+
+def in_a_shell(place: Path, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash, in which $BOTALERT is the program with its configuration."""
+    program = f"{sys.executable} -m botalert -c {place}/botalert.conf"
+    return subprocess.run(
+        ["bash", "-c", command], cwd=place, capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "BOTALERT": program, **env},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["2>/dev/full", "2> >(:)", "2>&-", ">&-", "<&- >&- 2>&-"])
+def test_a_run_that_cannot_tell_anything_does_all_its_work(place, where):
+    """A fault that nobody hears of stops nothing, and is in the exit status."""
+    conf = place / "botalert.conf"
+    conf.write_text(conf.read_text().replace("logfile: ", "logfile: missing, "))
+    # A pipe breaks when its reader has ended, which is not at once.
+    done = in_a_shell(place, f"exec {where}; sleep 0.2; $BOTALERT run")
+    assert (done.returncode, done.stdout) == (66, "")
+    assert len(list((place / "Maildir" / "new").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "out"),
+    [
+        ("$BOTALERT scan >&-", 0, ""),
+        ("$BOTALERT check >&-", 0, ""),
+        ("$BOTALERT scan - <&-", 0, "nothing detected\n"),
+        ("$BOTALERT -c nope run 2>&-", 78, ""),
+        ("$BOTALERT scan nope 2>/dev/full", 66, "nothing detected\n"),
+        ("$BOTALERT --help >/dev/full", 74, ""),
+        ("$BOTALERT --version >/dev/full 2>&1", 74, ""),
+        ("$BOTALERT scan nope fw.log >/dev/full", 74, ""),
+        ("$BOTALERT scan nope fw.log 2> >(:) | cat >/dev/null; exit ${PIPESTATUS[0]}", 66, ""),
+    ],
+)
+def test_streams_that_cannot_be_used_are_no_crash(place, command, status, out):
+    """Closed, full or broken: the status tells what happened."""
+    done = in_a_shell(place, command)
+    assert (done.returncode, done.stdout) == (status, out)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_log_is_not_taken_for_a_closed_stream(place):
+    """What is opened first gets the lowest number, which must not be the output's."""
+    before = (place / "fw.log").read_bytes()
+    in_a_shell(place, "$BOTALERT run <&- >&- 2>&-; $BOTALERT parse >&-; $BOTALERT list >&-")
+    assert (place / "fw.log").read_bytes() == before
+    assert "192.168.1.9" in output("list", cwd=place)
+
+
+def test_an_output_that_lacks_characters_gets_escapes(place):
+    """A table's … among them, and what a log has."""
+    conf = place / "botalert.conf"
+    conf.write_text(conf.read_text().replace("[spare]", "[spare-é]"), encoding="utf-8")
+    env = {"PYTHONIOENCODING": "ascii", "COLUMNS": "60"}
+    assert r"\u2026" in output("scan", cwd=place, env=env)
+    assert r"[spare-\xe9]" in output("explain", "--signal", "spare-é", cwd=place, env=env)

@@ -5,6 +5,7 @@ The mails under tests/data/alerts are renewed by a run with BOTALERT_RENEW=1.
 """
 
 import argparse
+import json
 import os
 import re
 import runpy
@@ -23,6 +24,7 @@ import pytest
 import botalert
 from botalert import errors
 from botalert.cli.arguments import EXIT_STATUSES, argument_parser
+from botalert.cli.output import _HEADINGS, DETECTION_COLUMNS
 from botalert.config import load
 from botalert.config.options import DERIVED_FIELDS, FIELDS, OPTIONS, SIGNAL
 from botalert.detect import Alert, Detection
@@ -185,6 +187,27 @@ def test_exit_status_is_documented(status: int) -> None:
     assert str(status) in items(PROGRAM)
     told = README.partition("Exit status:")[2].partition("\n\n")[0]
     assert re.search(rf"\b{status} [a-z]", told)
+
+
+def test_sample_of_json_has_its_keys() -> None:
+    """botalert(8) shows `scan --format json` as it is."""
+    samples = re.findall(
+        r"^\.Bd -literal -offset indent\n(\{.*?)^\.Ed", PROGRAM, re.DOTALL | re.MULTILINE
+    )
+    shown = next(each for each in map(json.loads, samples) if "detections" in each)
+    assert list(shown["detections"][0]) == DETECTION_COLUMNS
+
+
+def test_sample_table_has_its_columns() -> None:
+    """botalert(8) shows a table with the headings that tables have."""
+    headings = "  +".join(_HEADINGS)
+    assert re.search(rf"^{headings}\nsmtp +192\.168\.1\.10 +107 ", PROGRAM, re.MULTILINE)
+
+
+def test_command_of_cron_is_written_whole() -> None:
+    """/etc/crontab knows no /usr/local/sbin: its PATH is cron's."""
+    for document in (README, PROGRAM):
+        assert "0 * * * * root /usr/local/sbin/botalert run" in document
 
 
 def test_winning_status_is_documented() -> None:

@@ -6,11 +6,14 @@ import argparse
 import os
 from collections.abc import Sequence
 from textwrap import fill
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from botalert import __version__
 from botalert.errors import UsageError
 from botalert.times import WHEN_HELP
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 SYSTEM_CONFIG = "/etc/botalert.conf"
 
@@ -36,6 +39,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See: {self.prog} --help")
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse's own passes over an output that cannot be written.
+        print(message, end="", file=file)
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
