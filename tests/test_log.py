@@ -24,6 +24,7 @@ from botalert.errors import (
 )
 from botalert.log.blocks import LINE_LIMIT_BYTES, LineBlocks
 from botalert.log.names import expanded, histories, live
+from botalert.log.twins import are_twins
 from botalert.log.unpack import opened
 
 CONTENT = b"".join(b"line %d\n" % n for n in range(5000))
@@ -200,3 +201,15 @@ def test_the_systems_errors_have_their_statuses(error, reading, writing):
 def test_of_several_statuses_the_first_wins(statuses, expected):
     """In the order that the documentation gives."""
     assert worst_status(statuses) == expected
+
+
+def test_two_logs_with_the_same_packets_are_told_apart_from_others(tmp_path):
+    """kern.log and syslog hold the same lines; other programs' lines are no packets."""
+    packet = b"Nov 20 23:58:33 fw1 kernel: DROP:IN=a OUT= SRC=192.0.2.1 DST=192.0.2.2 LEN=%d\n"
+    (tmp_path / "kern.log").write_bytes(b"".join(packet % n for n in range(5000)))
+    (tmp_path / "syslog").write_bytes(b"Nov 20 x\n" + packet % 4999 + b"Nov 20 y\n")
+    (tmp_path / "other").write_bytes(b"Nov 20 x\n" + packet % 5001 + b"Nov 20 y\n")
+    assert are_twins(str(tmp_path / "kern.log"), str(tmp_path / "syslog"))
+    assert not are_twins(str(tmp_path / "kern.log"), str(tmp_path / "other"))
+    assert not are_twins(str(tmp_path / "syslog"), str(tmp_path / "other"))
+    assert not are_twins(str(tmp_path / "syslog"), str(tmp_path / "none"))
