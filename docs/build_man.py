@@ -128,7 +128,7 @@ def _words_of(verdict_of_word: dict[str, str], verdict: str) -> list[str]:
 def _sample() -> Detection:
     """Give the detection that the examples of the output show."""
     tally = Tally()
-    for time, packets in ((_FIRST, 106), (_LAST, 1)):
+    for time, count in ((_FIRST, 106), (_LAST, 1)):
         tally.add(
             Hit(
                 "smtp",
@@ -138,7 +138,7 @@ def _sample() -> Detection:
                 "25",
                 "eth1",
                 "02:00:c0:a8:01:0a",
-                packets,
+                count,
                 "Nov 20 23:39:03 fw1 kernel: ...",
             )
         )

@@ -118,6 +118,9 @@ def examples(text: str) -> Iterator[str]:
     yield from (each for each in (*fenced, *literal) if each.startswith(("[", "#")))
 
 
+WITH_SIGNAL = "\n[signals]\nlog: smtp\n[smtp]\nDPT: 25\n"
+
+
 @pytest.mark.parametrize(
     "example",
     [*examples(README), *examples(CONFIGURATION)],
@@ -127,8 +130,8 @@ def test_example_has_no_faults(example: str, tmp_path: Path) -> None:
     """Each configuration that a document shows can be read; its password file apart."""
     file = tmp_path / "botalert.conf"
     if "[signals]" not in example:
-        name = re.findall(r"^\[(.*)\]$", example, re.MULTILINE)[-1]
-        example += f"\n[signals]\nlog: {name}\n"
+        names = re.findall(r"^\[((?!log ).*)\]$", example, re.MULTILINE)
+        example += f"\n[signals]\nlog: {names[-1]}\n" if names else WITH_SIGNAL
     file.write_text(example, encoding="utf-8")
     config = load(str(file))
     assert config.signals
