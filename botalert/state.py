@@ -8,6 +8,7 @@ mail server took it.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from itertools import groupby
 from urllib.parse import quote
 
 from botalert.detect import Alert, Detection, detection_rank, signal_order
+from botalert.directories import make_directories
 from botalert.errors import (
     BotalertError,
     CannotCreateError,
@@ -34,28 +36,30 @@ FILE_MODE = 0o600
 DIRECTORY_MODE = 0o750
 
 # Step N brings a file of schema version N to N + 1.  Steps are never edited,
-# only added: files of every version are out there.
+# only added: files of every version are out there.  The CHECKs let the
+# integrity check find values of a wrong type, as STRICT would, which needs
+# SQLite 3.37 (RHEL 9 has 3.34).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # How far each log has been read; as botalert.log writes it.
         """CREATE TABLE cursor (
-            log TEXT PRIMARY KEY,
-            body TEXT NOT NULL
+            log TEXT PRIMARY KEY CHECK (typeof(log) = 'text'),
+            body TEXT NOT NULL CHECK (typeof(body) = 'text')
         )""",
         # What each log told of each source, by signal; as botalert.tally packs it.
         """CREATE TABLE tally (
-            source TEXT NOT NULL,
-            signal TEXT NOT NULL,
-            log TEXT NOT NULL,
-            body TEXT NOT NULL,
+            source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+            signal TEXT NOT NULL CHECK (typeof(signal) = 'text'),
+            log TEXT NOT NULL CHECK (typeof(log) = 'text'),
+            body TEXT NOT NULL CHECK (typeof(body) = 'text'),
             PRIMARY KEY (source, signal, log)
         )""",
         # The mail about each detection; pending while alerted is NULL.
         """CREATE TABLE alert (
-            source TEXT NOT NULL,
-            signal TEXT NOT NULL,
-            message_id TEXT NOT NULL,
-            alerted TEXT,
+            source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+            signal TEXT NOT NULL CHECK (typeof(signal) = 'text'),
+            message_id TEXT NOT NULL CHECK (typeof(message_id) = 'text'),
+            alerted TEXT CHECK (typeof(alerted) IN ('text', 'null')),
             PRIMARY KEY (source, signal)
         )""",
         "CREATE INDEX alert_pending ON alert (source, signal) WHERE alerted IS NULL",
@@ -164,6 +168,9 @@ class State:
             "ORDER BY source, signal, log"
         )
         for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
+            # To a connection that only reads, SQLite leaves CHECKs unknown.
+            if not all(isinstance(each, str) for each in (source, signal, message_id)):
+                raise _damaged(self._path, "an alert is no text")
             tally = merged(self._unpacked(row[4]) for row in group)
             moment = self._moment(alerted) if alerted else None
             yield Alert(Detection(signal, source, tally), message_id, moment)
@@ -177,7 +184,7 @@ class State:
     def _moment(self, text: str) -> datetime:
         try:
             return datetime.fromisoformat(text)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise _damaged(self._path, str(error)) from error
 
     @staticmethod
@@ -205,11 +212,8 @@ def make_directory(path: str) -> None:
         BotalertError: It cannot be made.
     """
     directory = os.path.dirname(path) or "."
-    if os.path.isdir(directory):
-        return
     try:
-        os.makedirs(directory, DIRECTORY_MODE)
-        os.chmod(directory, DIRECTORY_MODE)  # Whatever the umask is.
+        make_directories(directory, DIRECTORY_MODE)
     except OSError as error:
         raise writing_error(directory, error) from error
 
@@ -229,17 +233,18 @@ def opened(path: str) -> Iterator[State]:
     make_directory(path)
     _make_file(path)
     with _told(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        # The whole file is one to copy or delete, and no transaction is lost
-        # to a power failure.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("PRAGMA synchronous = FULL")
-        _check(path, connection)
-        _migrate(connection)
+        with _legible(path):
+            # The whole file is one to copy or delete, and no transaction is
+            # lost to a power failure.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA synchronous = FULL")
+            _check(path, connection)
+            _migrate(connection)
         yield State(path, connection)
 
 
 def _make_file(path: str) -> None:
-    new = not os.path.exists(path)
+    new = not exists(path)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
@@ -256,9 +261,14 @@ def exists(path: str) -> bool:
     Tell whether there is a state file at *path*.
 
     Raises:
-        BotalertError: It may not be read.
+        BotalertError: It may not be read, or is no plain file.
     """
     try:
+        # Opening a FIFO would wait for whoever writes to it.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise CannotCreateError(
+                f"{path}: is there, and no plain file. Name another in statefile:."
+            )
         with open(path, "rb"):
             return True
     except FileNotFoundError:
@@ -283,7 +293,8 @@ def opened_for_reading(path: str) -> Iterator[State | None]:
         _told(path),
         closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection,
     ):
-        version = _check(path, connection)
+        with _legible(path):
+            version = _check(path, connection)
         yield State(path, connection) if version == len(MIGRATIONS) else None
 
 
@@ -291,11 +302,7 @@ def _check(path: str, connection: sqlite3.Connection) -> int:
     """Tell the schema's version; 0 for a file that is still empty."""
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    try:
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except UnicodeDecodeError as error:
-        # SQLite quotes the damage in its message, which Python cannot read.
-        raise _damaged(path, "its schema is no text") from error
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if identity != APPLICATION_ID and tables:
         raise ConfigurationError(
             [f"{path}: is another program's SQLite file. Name a file of botalert's own: statefile:"]
@@ -329,6 +336,15 @@ def _damaged(path: str, what: str) -> BotalertError:
         f"{path}: the state file is damaged: {what}. Restore it from a backup, or move it "
         "away: the next run begins a new one, and every source alerts again."
     )
+
+
+@contextmanager
+def _legible(path: str) -> Iterator[None]:
+    """Tell of a schema that SQLite quotes in its message, and Python cannot read."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _damaged(path, "its schema is no text") from error
 
 
 @contextmanager

@@ -515,3 +515,23 @@ def test_an_output_that_lacks_characters_gets_escapes(place):
     env = {"PYTHONIOENCODING": "ascii", "COLUMNS": "60"}
     assert r"\u2026" in output("scan", cwd=place, env=env)
     assert r"[spare-\xe9]" in output("explain", "--signal", "spare-é", cwd=place, env=env)
+
+
+@pytest.mark.parametrize("source", ["2001:DB8:0::1", "-x", "-", "a b", "--", "$HOME"])
+def test_forget_knows_a_source_as_a_mail_proposes_it(place, source):
+    """Whatever a custom regex: has found."""
+    conf = place / "botalert.conf"
+    text = conf.read_text().replace(
+        "[DEFAULT]", "[DEFAULT]\nregex: SRC=(?P<SRC>.+) DPT=(?P<DPT>.+)"
+    )
+    conf.write_text(text.replace("IN: eth1\n", ""))
+    (place / "fw.log").write_text(f"Nov 20 10:00:00 fw1 kernel: SRC={source} DPT=25\n")
+    output("run", cwd=place)
+    (mail,) = (place / "Maildir" / "new").iterdir()
+    (proposed,) = re.findall(r"^ {4}botalert (forget .*)$", mail.read_text(), re.MULTILINE)
+    done = in_a_shell(place, f"$BOTALERT -v {proposed}")
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"botalert: {source}: 1 detection forgotten\n",
+    )
+    assert output("list", cwd=place) == "nothing on record\n"

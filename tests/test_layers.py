@@ -25,6 +25,7 @@ ORDER = [
     "config",
     "shipped",
     "log",
+    "directories",
     "lock",
     "state",
     "mail",

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import ROOT
 from installation import RECIPIENTS, SMTP_SIGNAL, Installation, packet_line
 from mta import MAILS_PER_CONNECTION, PASSWORD, USER, Exim, free_ports, running_exim
 
@@ -502,3 +504,18 @@ def test_tls_asked_of_a_server_without_it_keeps_the_alert(site: Installation) ->
     assert "TLS" in line or "SSL" in line
     assert line.endswith(kept(site))
     assert site.alerts() == {"192.168.1.10": "pending"}
+
+
+def test_maildir_is_for_its_owner_alone_whatever_the_umask(site: Installation) -> None:
+    """Its parents are for the group to look into, as all that is made on the way."""
+    maildir = site.home / "p" / "q" / "Maildir"
+    site.configure(f"maildir:{maildir}/")
+    site.see("192.168.1.10")
+    done = subprocess.run(
+        ["bash", "-c", 'umask 0; exec "$@"', "bash", *site.command("run")], cwd=ROOT, check=True
+    )
+    assert done.returncode == 0
+    (mail,) = (maildir / "new").iterdir()
+    made = dict.fromkeys((maildir, *(maildir / part for part in ("tmp", "new", "cur"))), 0o700)
+    made |= {maildir.parent: 0o750, maildir.parent.parent: 0o750, mail: 0o600}
+    assert {path: path.stat().st_mode & 0o7777 for path in made} == made

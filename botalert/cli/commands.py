@@ -293,15 +293,19 @@ def _list(options: Options, now: datetime) -> int:
 
 def _forget(options: Options, now: datetime) -> int:
     config = _config(options)
-    source = canonical_address(options.source) or options.source
+    source = options.source
     forgotten = 0
     if state.exists(config.statefile):
         with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
-            forgotten = memory.forget(source, options.signal)
+            # What a custom regex: finds is on record as it stands in the log.
+            forgotten = memory.forget(source, options.signal) or memory.forget(
+                canonical_address(source) or source, options.signal
+            )
     if not forgotten:
         by = f" by [{options.signal}]" if options.signal else ""
         raise DataError(f"{source}{by}: is not on record. See: botalert list")
-    remark(f"{source}: {forgotten} detections forgotten", verbose=options.verbose)
+    what = "1 detection" if forgotten == 1 else f"{forgotten} detections"
+    remark(f"{source}: {what} forgotten", verbose=options.verbose)
     return os.EX_OK
 
 

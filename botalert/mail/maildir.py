@@ -7,14 +7,18 @@ disk and links it into new.
 
 import mailbox
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.message import EmailMessage
 
+from botalert.directories import make_directories
 from botalert.errors import writing_error
 from botalert.mail.transport import ServerDownError
 
 DIRECTORY_MODE = 0o700
+PARENT_MODE = 0o750
 _PARTS = ("", "tmp", "new", "cur")
+_PRIVATE_UMASK = 0o077
 
 
 class MaildirTransport:
@@ -33,9 +37,13 @@ class MaildirTransport:
         try:
             # Not left to the library, which takes a directory for a whole
             # Maildir: a run that was killed may have left half of one.
+            parent = os.path.dirname(self._path.rstrip("/"))
+            if parent:
+                make_directories(parent, PARENT_MODE)
             for part in _PARTS:
-                os.makedirs(os.path.join(self._path, part), DIRECTORY_MODE, exist_ok=True)
-            mailbox.Maildir(self._path, factory=None, create=False).add(message)
+                make_directories(os.path.join(self._path, part), DIRECTORY_MODE)
+            with _private_files():
+                mailbox.Maildir(self._path, factory=None, create=False).add(message)
             _bring_to_disk(os.path.join(self._path, "new"))
         except OSError as error:
             raise ServerDownError(f"maildir:{writing_error(self._path, error)}") from error
@@ -45,6 +53,16 @@ class MaildirTransport:
 
     def close(self) -> None:
         """Nothing is open between two mails."""
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Let the library make files for their owner only; it leaves that to the umask."""
+    before = os.umask(_PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _bring_to_disk(directory: str) -> None:
