@@ -122,11 +122,12 @@ class SelectedLog:
 
 def configured_logs(config: Config) -> list[SelectedLog]:
     """Give the configured logs, each by the file being written."""
-    return [
-        SelectedLog((history[-1],), settings)
-        for settings in config.logs
-        for history in names.histories(names.expanded(settings.paths))
-    ]
+    found: dict[str, SelectedLog] = {}
+    for settings in config.logs:
+        for history in names.histories(names.expanded(settings.paths)):
+            log = SelectedLog((names.live(history),), settings)
+            found.setdefault(os.path.realpath(log.key), log)  # A link is no other log.
+    return list(found.values())
 
 
 def named_logs(config: Config, paths: Sequence[str]) -> list[SelectedLog]:
@@ -247,7 +248,8 @@ def run(
     """
     state.make_directory(config.statefile)
     with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
-        for log in _each_once(logs):
+        # What several logs tell of one source is united in the order of names.
+        for log in sorted(logs, key=lambda log: log.key):
             with faults.collected():
                 _read_on(config, log, memory, outlook, faults)
         pending = memory.pending(config.signal_names)
@@ -260,13 +262,6 @@ def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
     """Give what every mail of this run has in common; *config* names recipients."""
     assert config.recipients is not None
     return Letterhead(config.recipients, now, machine, config.zone)
-
-
-def _each_once(logs: Iterable[SelectedLog]) -> list[SelectedLog]:
-    """Leave out what names a log again, be it by a link; in the order of their names."""
-    by_file = {os.path.realpath(log.key): log for log in reversed(list(logs))}
-    # What several logs tell of one source is united in the order of names.
-    return sorted(by_file.values(), key=lambda log: log.key)
 
 
 def _read_on(

@@ -421,9 +421,10 @@ def _gap(tail: bytes, resumed: bytes) -> str:
     """Say which span is missing: from the last line read to the first one now."""
     last = _shown(tail.rstrip(b"\n").rpartition(b"\n")[2])
     first = _shown(resumed.partition(b"\n")[0])
+    since = f"after {last!r}" if last else "since the last run"
     until = f"and before {first!r}" if first else "until now"
     return (
-        f"what was written after {last!r} {until} may be missing: the file was removed or cut "
+        f"what was written {since} {until} may be missing: the file was removed or cut "
         "before it was read. Keep more rotations, or run more often."
     )
 

@@ -80,7 +80,7 @@ def _unpacked(path: str, raw: io.BufferedReader) -> Iterator[LogStream]:
 def _corrupt(path: str, error: Exception) -> BotalertError:
     return DataError(
         f"{path}: the archive is damaged or cut short: {error}. "
-        "What comes before the damage was read; unpack it by hand for more."
+        "Restore it, or unpack it by hand to see how far it goes."
     )
 
 
