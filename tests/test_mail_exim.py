@@ -1,11 +1,13 @@
 """Alerts through a real mail server, by the real command line."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,6 +17,11 @@ import pytest
 from checkout import ROOT
 from installation import RECIPIENTS, SMTP_SIGNAL, Installation, packet_line
 from mta import MAILS_PER_CONNECTION, PASSWORD, USER, Exim, free_ports, running_exim
+
+from botalert.config.mailserver import MailServer
+from botalert.mail import ServerDownError
+from botalert.mail.sendmail import SendmailTransport
+from botalert.mail.smtp import SmtpTransport
 
 EVERYONE = {
     "From": '"Müller, the firewall" <firewall@mx.example>',
@@ -142,7 +149,12 @@ def test_refused_alert_waits_and_goes_with_the_same_message_id(
     configure(site, exim, recipients={**RECIPIENTS, "To": f"{local_part}@mx.example"})
     site.see("192.168.1.10", "192.168.1.11")
     place = exim.starttls.removeprefix("smtp+starttls://")
-    told = f"botalert: {place}: refused every recipient: {said}. Look at [recipients]. "
+    verb, remedy = (
+        ("refused", "Look at [recipients].")
+        if code == "550"
+        else ("deferred", "It may take it later.")
+    )
+    told = f"botalert: {place}: {verb} every recipient: {said}. {remedy} "
     assert run(site, exim) == (75, [told + kept(site, "2 alerts")])
     assert exim.received() == []
     assert site.alerts() == {"192.168.1.10": "pending", "192.168.1.11": "pending"}
@@ -297,8 +309,8 @@ def says_nothing(connection: socket.socket) -> None:
     """Hang up before the greeting."""
 
 
-def breaks_off_after_data(connection: socket.socket) -> None:
-    """Take the whole mail, and hang up instead of saying so."""
+def breaks_off_after_data(connection: socket.socket, answer: bytes = b"") -> None:
+    """Take the whole mail, say *answer*, and hang up."""
     stream = connection.makefile("rwb")
     stream.write(b"220 rude\r\n")
     stream.flush()
@@ -309,6 +321,7 @@ def breaks_off_after_data(connection: socket.socket) -> None:
         if data:
             while stream.readline() not in (b".\r\n", b""):
                 pass
+            connection.sendall(answer)
             return
 
 
@@ -519,3 +532,144 @@ def test_maildir_is_for_its_owner_alone_whatever_the_umask(site: Installation) -
     made = dict.fromkeys((maildir, *(maildir / part for part in ("tmp", "new", "cur"))), 0o700)
     made |= {maildir.parent: 0o750, maildir.parent.parent: 0o750, mail: 0o600}
     assert {path: path.stat().st_mode & 0o7777 for path in made} == made
+
+
+def sendmail_program(site: Installation, text: str) -> Path:
+    """Write a program in sh that stands in for sendmail."""
+    program = site.home / "sendmail"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_sendmail_that_leaves_a_child_behind_has_taken_the_mail(site: Installation) -> None:
+    """A queue runner may hold the output for as long as it likes."""
+    child = site.home / "child"
+    program = sendmail_program(site, f"cat >/dev/null\nsleep 60 &\necho $! >{child}")
+    site.configure(f"sendmail:{program}")
+    site.see("192.168.1.10")
+    with (site.home / "told").open("w") as told:
+        done = subprocess.run(
+            site.command("run"), cwd=ROOT, stdout=told, stderr=told, check=False, timeout=30
+        )
+    os.kill(int(child.read_text()), signal.SIGKILL)
+    assert (done.returncode, (site.home / "told").read_text()) == (0, "")
+    assert site.alerts() == {"192.168.1.10": "sent"}
+
+
+def test_sendmail_that_hangs_is_down(site: Installation) -> None:
+    """The other alerts don't wait for it as long, each."""
+    program = sendmail_program(site, "exec sleep 60")
+    transport = SendmailTransport(str(program), timeout_seconds=0.2)
+    with pytest.raises(ServerDownError, match=r"did not end within 0\.2 s\. Look at"):
+        transport.send(EmailMessage(), "a@mx.example", ["b@mx.example"])
+
+
+def answering(answers: dict[bytes, bytes]) -> Dialogue:
+    """Be a server that answers commands so, and everything else with 250."""
+
+    def dialogue(connection: socket.socket) -> None:
+        stream = connection.makefile("rwb")
+        stream.write(answers.get(b"", b"220 rude") + b"\r\n")
+        stream.flush()
+        for line in stream:
+            stream.write(answers.get(line[:4].upper(), b"250 fine") + b"\r\n")
+            stream.flush()
+
+    return dialogue
+
+
+HTTP = b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "alerts"),
+    [
+        ({b"MAIL": b"451 wait"}, "deferred the sender firewall@mx.example: 451 wait. {later}", 2),
+        ({b"MAIL": b"550 no"}, "refused the sender firewall@mx.example: 550 no. Look at From:", 2),
+        ({b"DATA": b"452 full"}, "deferred the mail: 452 full. {later}", 2),
+        ({b"RCPT": b"421 bye"}, "broke off at every recipient: admin@mx.example: 421 bye.", 2),
+        ({b"DATA": b"421 bye"}, "broke off at the mail: 421 bye. {later}", 2),
+        ({b"": b"421 busy"}, "421 busy. {later}", 2),
+        ({b"": b"554 no"}, "554 no. Look at mailserver: and whether it runs.", 2),
+        ({b"": HTTP}, "its answer is not SMTP. Look at mailserver: and whether it runs.", 2),
+        ({b"": b"SSH-2.0-OpenSSH_9.2"}, "its answer is not SMTP. Look at mailserver:", 2),
+        ({b"": b"554 " + b"x" * 5000}, "554 " + "x" * 296 + ". Look at mailserver:", 2),
+    ],
+)
+def test_answer_is_told_with_what_can_be_done(
+    site: Installation, answers: dict[bytes, bytes], told: str, alerts: int
+) -> None:
+    """What may pass by itself is no fault of the configuration; one line for all alerts."""
+    site.see("192.168.1.10", "192.168.1.11")
+    with rude_server(answering(answers)) as place:
+        site.configure(place)
+        status, (line,) = site.run()
+    assert status == 75
+    expected = told.format(later="It may take it later. " + kept(site, f"{alerts} alerts"))
+    assert line.startswith(f"botalert: {place}: {expected}")
+
+
+def test_server_that_closes_gets_no_more_mails_in_this_run(site: Installation) -> None:
+    """421 in the middle of a mail: it is not asked again and again."""
+    connections: list[None] = []
+
+    def dialogue(connection: socket.socket) -> None:
+        connections.append(None)
+        answering({b"RCPT": b"421 bye"})(connection)
+
+    site.see("192.168.1.10", "192.168.1.11", "192.168.1.12")
+    with rude_server(dialogue) as place:
+        site.configure(place)
+        assert site.run()[0] == 75
+    assert len(connections) == 1
+
+
+def endless(line: bytes, after: bytes = b"") -> Dialogue:
+    """Be a server that says *line* for ever, once it has heard *after*."""
+
+    def dialogue(connection: socket.socket) -> None:
+        # Whoever hangs up ends it.
+        with suppress(OSError):
+            if after:
+                connection.sendall(b"220 rude\r\n")
+                while not connection.recv(4096).upper().startswith(after):
+                    connection.sendall(b"250 fine\r\n")
+            while True:
+                connection.sendall(line)
+
+    return dialogue
+
+
+# smtplib's constructor leaves the socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "dialogue", [endless(b"220-hello\r\n"), endless(b"250-fine\r\n", b"MAIL"), endless(b"x")]
+)
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_server_that_never_ends_is_given_up(dialogue: Dialogue, scheme: str) -> None:
+    """However busy it keeps us: for each mail there is a time in all."""
+    message = EmailMessage()
+    message["From"] = message["To"] = "a@mx.example"
+    with rude_server(dialogue) as place:
+        host, _, port = place.partition(":")
+        server = MailServer(scheme, host, int(port))
+        transport = SmtpTransport(server, "", "", deadline_seconds=0.5)
+        with closing(transport), pytest.raises(ServerDownError):
+            transport.send(message, "a@mx.example", ["b@mx.example"])
+
+
+def test_server_that_never_says_goodbye_has_taken_the_mail() -> None:
+    """After the last mail nothing it says is waited for without end."""
+    message = EmailMessage()
+    message["From"] = message["To"] = "a@mx.example"
+
+    def dialogue(connection: socket.socket) -> None:
+        breaks_off_after_data(connection, b"250 taken\r\n")
+        endless(b"221-bye\r\n")(connection)
+
+    with rude_server(dialogue) as place:
+        host, _, port = place.partition(":")
+        server = MailServer("smtp", host, int(port))
+        with closing(SmtpTransport(server, "", "", deadline_seconds=0.5)) as transport:
+            assert transport.send(message, "a@mx.example", ["b@mx.example"]) == {}

@@ -5,15 +5,19 @@ A sendmail program, which every MTA brings.
 headers.  With -t, MTAs differ in what recipients on the command line mean
 (Exim removes them, Postfix adds them), and a Bcc header is never written;
 so where there is a Bcc, all recipients go on the command line instead.
+
+The mail and what the program says go through files, not pipes: a queue
+runner that it leaves behind holds a pipe open long after the mail was taken.
 """
 
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import getaddresses
 
 from botalert.errors import UnavailableError
-from botalert.mail.transport import DeliveryError
+from botalert.mail.transport import DeliveryError, ServerDownError
 from botalert.printable import printable
 
 TIMEOUT_SECONDS = 120
@@ -26,10 +30,12 @@ class SendmailTransport:
 
     Args:
         program: Its path.
+        timeout_seconds: How long it may take for a mail.
     """
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._program = program
+        self._timeout_seconds = timeout_seconds
 
     def send(self, message: EmailMessage, sender: str, recipients: Sequence[str]) -> dict[str, str]:
         """See :class:`~botalert.mail.transport.Transport`."""
@@ -37,13 +43,7 @@ class SendmailTransport:
         hidden = set(recipients) - {address for _, address in named}
         arguments = ["-i", "--", *recipients] if hidden else ["-i", "-t"]
         try:
-            done = subprocess.run(
-                [self._program, *arguments],
-                input=message.as_bytes(),
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
+            status, said = self._run(arguments, message.as_bytes())
         except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
             raise UnavailableError(
                 f"sendmail:{self._program}: cannot be run: {error.strerror}. "
@@ -54,17 +54,34 @@ class SendmailTransport:
                 f"sendmail:{self._program}: failed: {error.strerror}. {_REMEDY}"
             ) from error
         except subprocess.TimeoutExpired as error:
-            raise DeliveryError(
-                f"sendmail:{self._program}: did not end within {TIMEOUT_SECONDS} s. {_REMEDY}"
+            # It would keep every other alert waiting as long.
+            raise ServerDownError(
+                f"sendmail:{self._program}: did not end within {self._timeout_seconds} s. "
+                "Look at the mail server's log."
             ) from error
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+        if status != 0:
             reason = said.splitlines()[-1] if said else "it did not say why"
             raise DeliveryError(
-                f"sendmail:{self._program}: ended with status {done.returncode}: "
+                f"sendmail:{self._program}: ended with status {status}: "
                 f"{printable(reason).rstrip('.')}. {_REMEDY}"
             )
         return {}
+
+    def _run(self, arguments: Sequence[str], mail: bytes) -> tuple[int, str]:
+        """Run the program to its end; give its status and what it said."""
+        with tempfile.TemporaryFile() as text, tempfile.TemporaryFile() as output:
+            text.write(mail)
+            text.seek(0)
+            done = subprocess.run(
+                [self._program, *arguments],
+                stdin=text,
+                stdout=output,
+                stderr=output,
+                timeout=self._timeout_seconds,
+                check=False,
+            )
+            output.seek(0)
+            return done.returncode, output.read().decode("utf-8", "replace").strip()
 
     def close(self) -> None:
         """Nothing is open between two mails."""
