@@ -147,7 +147,8 @@ def _logs(parser: argparse.ArgumentParser) -> None:
         metavar="LOG",
         nargs="*",
         help=(
-            "plain or packed with gzip, xz or bzip2; - is standard input; "
+            "plain or packed with gzip, xz, bzip2 or zstd; journal is the systemd "
+            "journal; - is standard input; "
             "if none is given, the configured logs"
         ),
     )
