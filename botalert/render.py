@@ -181,13 +181,17 @@ def _local(moment: datetime | None, zone: tzinfo) -> datetime | None:
 def _rendered(
     templates: jinja2.Environment, name: str, kind: str, variables: dict[str, Any]
 ) -> str:
+    place = f"{name}.{kind}"
     try:
-        template = templates.select_template([f"{name}.{kind}", f"{SHIPPED_SET}.{kind}"])
-        return template.render(variables)
+        template = templates.select_template([place, f"{SHIPPED_SET}.{kind}"])
+        place = template.filename or place
+        text = template.render(variables)
+        text.encode("utf-8")  # Half of a surrogate pair is no text for a mail.
+        return text
     # A template is a program of the administrator's: it can raise anything,
     # and the other alerts must go on.
     except Exception as error:
-        place = _place_in_template(error) or f"{name}.{kind}"
+        place = _place_in_template(error) or place
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise TemplateError(
             f"{place}: the template has an error: {reason}. "

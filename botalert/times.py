@@ -11,6 +11,7 @@ compare the wall clocks, and the hour that autumn repeats would be wrong.
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
@@ -50,7 +51,14 @@ def zone_named(name: str | None) -> tzinfo | None:
     dateutil looks in the system's database and then in its own copy, so it
     works on a machine without tzdata.  None where no zone has that name.
     """
-    return tz.gettz(name) if name else tz.gettz() or tz.tzlocal()
+    with warnings.catch_warnings():
+        # Of names with "..", on standard error: they lead to a zone or to none.
+        warnings.simplefilter("ignore")
+        try:
+            return tz.gettz(name) if name else tz.gettz() or tz.tzlocal()
+        except (OSError, ValueError):
+            # A path that leads to no zone: another file, or too long a name.
+            return None
 
 
 def microseconds(fraction: str | None) -> int:

@@ -2,7 +2,7 @@
 What a signal asks, in words.
 """
 
-from botalert.match import REFUSED, Condition, Signal, Test
+from botalert.match import REFUSED, Condition, Signal, Test, Text
 
 _PHRASES = {
     "IN": "came in by {}",
@@ -21,6 +21,24 @@ _PHRASES = {
     "VERDICT": "have the verdict {}",
 }
 
+# How the empty value is asked for, and how it is barred.
+_EMPTY_PHRASES = {
+    "IN": ("were sent by the firewall itself", "were not sent by the firewall itself"),
+    "OUT": ("were for the firewall itself", "were not for the firewall itself"),
+    "PHYSIN": ("came in by no bridge port", "came in by a bridge port"),
+    "PHYSOUT": ("were to go out by no bridge port", "were to go out by a bridge port"),
+    "SRC": ("come from nobody", "come from somebody"),
+    "DST": ("are for nobody", "are for somebody"),
+    "PROTO": ("have no protocol", "have a protocol"),
+    "SPT": ("have no source port", "have a source port"),
+    "DPT": ("are for no port", "are for a port"),
+    "MAC": ("have no hardware address", "have a hardware address"),
+    "PREFIX": ("are logged without a prefix", "are logged with a prefix"),
+    "HOST": ("are logged by no host", "are logged by a host"),
+    "FLAGS": ("have no flag", "have a flag"),
+}
+_EMPTY = (Text(""),)
+
 
 def signal_words(signal: Signal) -> str:
     """Say in a sentence which packets *signal* is about."""
@@ -35,6 +53,13 @@ def signal_words(signal: Signal) -> str:
 
 def condition_words(condition: Condition) -> str:
     """Say what *condition* asks of a packet."""
+    empty, full = _EMPTY_PHRASES.get(
+        condition.field, (f"have no {condition.field}", f"have a {condition.field}")
+    )
+    if (condition.plain, condition.barred) == (_EMPTY, ()):
+        return empty
+    if (condition.plain, condition.barred) == ((), _EMPTY):
+        return full
     phrase = _PHRASES.get(condition.field, f"have {condition.field} {{}}")
     values = _joined([_value_words(test) for test in condition.plain], "or") or "anything"
     if condition.barred:
@@ -45,7 +70,7 @@ def condition_words(condition: Condition) -> str:
 
 def _value_words(test: Test) -> str:
     words = test.words()
-    return "no value" if words == '""' else words
+    return "none" if words == '""' else words
 
 
 def _joined(words: list[str], conjunction: str) -> str:

@@ -535,3 +535,64 @@ def test_forget_knows_a_source_as_a_mail_proposes_it(place, source):
         f"botalert: {source}: 1 detection forgotten\n",
     )
     assert output("list", cwd=place) == "nothing on record\n"
+
+
+def test_check_warns_of_what_run_could_not_use(place):
+    """What is there, but of a wrong kind; status 0."""
+    for name in ("directory.log", "state.db"):
+        (place / name).mkdir()
+    os.mkfifo(place / "fifo.log")
+    conf = place / "botalert.conf"
+    text = conf.read_text().replace(f"maildir:{place}/Maildir", "sendmail:/nope")
+    text = text.replace("fw.log", "fw.log, /dev/null").replace("/state/state.db", "/state.db")
+    conf.write_text(text.replace("logfile: ", f"logfile: journal, {place}/*.log, "))
+    warned = [
+        line for line in output("check", cwd=place).splitlines() if "no interface" not in line
+    ]
+    refused = "is no plain file, which run cannot read on from"
+    assert [line for line in warned if line.startswith("warning: ")] == [
+        f"warning: logfile: /dev/null: {refused}",
+        f"warning: logfile: {place}/directory.log: {refused}",
+        f"warning: logfile: {place}/fifo.log: {refused}",
+        f"warning: statefile: {place}/state.db: is there, and no plain file. "
+        "Name another in statefile:.",
+        "warning: mailserver: sendmail:/nope: is no program that this user can run",
+    ]
+    (place / "Maildir").write_text("")
+    conf.write_text(CONF.format(place))
+    assert "Maildir: is there, and no directory" in output("check", cwd=place)
+
+
+def test_a_zone_that_is_none_is_told(place):
+    """A path that leads to something else, in the configuration or in TZ."""
+    conf = place / "botalert.conf"
+    text = conf.read_text()
+    for zone in ("../../etc/passwd", "/etc/passwd", "x" * 300):
+        conf.write_text(text.replace("timezone: UTC", f"timezone: {zone}"))
+        told = complaint(78, "-c", conf, "check", cwd=place)
+        assert f"timezone: {zone!r} is not a time zone. Write one as Europe/Paris" in told
+    conf.write_text(text.replace("timezone: UTC", ""))
+    told = complaint(78, "-c", conf, "check", cwd=place, env={"TZ": "/etc/passwd"})
+    assert "the environment's TZ, '/etc/passwd', is not a time zone" in told
+
+
+@pytest.mark.parametrize(
+    "key", ["logfile", "statefile", "templates", "mailserver", "regex", "programs", "timezone"]
+)
+def test_a_control_character_in_a_value_is_told(place, key):
+    """No path can have a NUL, and no program a name with one."""
+    conf = place / "botalert.conf"
+    lines = [each for each in conf.read_text().splitlines() if not each.startswith(key)]
+    value = "(?P<SRC>x)" if key == "regex" else "/x"
+    conf.write_text("\n".join([lines[0], f"{key}: {value}\0y", *lines[1:]]))
+    for command in ("check", "run", "list"):
+        done = botalert("-c", conf, command, cwd=place)
+        assert done.returncode == 78
+        assert f"[DEFAULT] {key}: '{value}\\x00y' has a control character" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_source_that_is_none_is_told_in_one_sentence(place):
+    """Without a key that nobody wrote."""
+    told = complaint(64, "-c", "botalert.conf", "scan", "--source", "10.0.0.1/8", cwd=place)
+    assert told.endswith("is not an address or network. Write the network: 10.0.0.0/8\n")

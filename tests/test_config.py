@@ -214,7 +214,7 @@ what is this
         "botalert.conf:8 [recipients] Too: is not known here. Did you mean To?",
         "botalert.conf:10 [signals] log: 'telnt' is no signal's section. Did you mean telnet?",
         "botalert.conf:13 [smtp] DST: '192.168.1.0/33' is not an address or network. Write one as "
-        "192.168.1.10, 192.168.0.0/16 or 2001:db8::/32: DST: …",
+        "192.168.1.10, 192.168.0.0/16 or 2001:db8::/32",
         "botalert.conf:14 [smtp] statefile: does not belong here. Move it into [DEFAULT].",
         "botalert.conf:15 [smtp] DTP: is there twice, first in line 12. Remove one.",
         "botalert.conf:15 [smtp] DTP: is not known here. Did you mean DPT or DST?",
@@ -390,8 +390,8 @@ def warnings_of(write, text: str) -> list[str]:
         ("OUT: ppp*", "this machine has no interface 'ppp*'"),
         ("IN: an-interface-of-a-long-name", "at most 15 characters"),
         ("TTL: 1, !1", "TTL: can never be met: each of its values is barred, too"),
-        ("PROTO: ICMP", "PROTO: can never be met together with a port: ICMP has none"),
-        ("PROTO: 1-5", "can never be met together with a port"),
+        ("PROTO: ICMP", "PROTO: can never be met together with DPT: ICMP has none"),
+        ("PROTO: 1-5", "can never be met together with DPT"),
         ("PROTO: TPC", "'TPC' is no protocol that the kernel logs. Did you mean TCP"),
         ("PROTO: UDP\nFLAGS: SYN", "FLAGS: can never be met: UDP is not TCP"),
         ('IN: ""\nOUT: ""', "IN and OUT: can never be met"),
@@ -448,7 +448,7 @@ def test_a_signal_is_said_in_words(write):
     config = load(write(MINIMAL + text))
     assert signal_words(config.signals[0]) == (
         "packets that are for port 25, come from 10.0.0.0/8 or 2001:db8::1 but not 10.0.0.5, were "
-        "to go out by no value, have the verdict accept and have TTL 1-5"
+        "for the firewall itself, have the verdict accept and have TTL 1-5"
     )
     assert (
         signal_words(Signal("x", (REFUSED,))) == "all packets that the firewall did not let through"
@@ -492,3 +492,124 @@ def test_conditions_keep_the_order_of_the_file(write):
     text = "".join(f"{field}: 1\n" for field in fields).replace("SRC: 1", "SRC: ::1")
     config = load(write(MINIMAL.replace("DPT: 25\n", text)))
     assert list(asked(config, "smtp")) == fields
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IN: eth0, !eth+",
+        "IN: eth0*, !e*",
+        "SRC: 10.0.0.1, !10.0.0.0/8",
+        "SRC: 10.0.0.0/8, 2001:db8::1, !10.0.0.0/7, !2001:db8::/32",
+        "LEN: 25, !1-100",
+        "PROTO: 6, !TCP",
+        "PROTO: TCP, !0-20",
+        "FLAGS: syn, !SYN",
+        "VERDICT: !drop, !unknown, !accept",
+        "VERDICT: drop, !DROP",
+    ],
+)
+def test_values_that_are_barred_by_wider_ones_are_warned_of(write, text):
+    """Containment, not equality, decides."""
+    field = text.partition(":")[0]
+    told = f"[smtp] {field}: can never be met: each of its values is barred, too"
+    assert any(told in warning for warning in warnings_of(write, text)), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IN: eth*, !eth0",
+        "SRC: 10.0.0.0/8, !10.0.0.1, !::/0",
+        "LEN: 1-100, !25",
+        "PROTO: 6-17, !TCP",
+        "VERDICT: !drop, !unknown",
+        "FLAGS: SYN, !ACK",
+        "PREFIX: *DROP*",
+        "PREFIX: fw*",
+        "PREFIX: [UFW ALLOW]\nVERDICT: accept",
+        "PROTO: 33",
+        'IN: ""',
+        'FLAGS: ""',
+        'LEN: !""',
+    ],
+)
+def test_values_that_leave_something_are_not_warned_of(write, text):
+    """Silence when all is well."""
+    assert warnings_of(write, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PREFIX: [UFW ALLOW]", "'[UFW ALLOW]' tells the verdict accept, which is not counted. "),
+        ("PREFIX: *ACCEPT*", "To count it, write VERDICT: accept"),
+        ("PREFIX: fw-drop\nVERDICT: accept", "To count it, write VERDICT: drop"),
+        ("PREFIX: fw\nVERDICT: drop", "'fw' tells the verdict unknown"),
+        ('SRC: ""', "SRC: can never be met: no packet is logged with an empty one"),
+        ('DST: ""', "DST: can never be met: no packet is logged with an empty one"),
+        ('LEN: ""', "LEN: can never be met: no packet is logged with an empty one"),
+        ("PROTO: ICMP", "PROTO: can never be met together with DPT: ICMP has none"),
+        ("PROTO: TCP\nTYPE: 8", "PROTO: can never be met together with TYPE: TCP has none"),
+    ],
+)
+def test_what_no_packet_has_is_warned_of(write, text, expected):
+    """What the kernel never logs so, and what is not counted."""
+    assert any(expected in warning for warning in warnings_of(write, text))
+
+
+def test_a_pattern_of_ones_own_may_find_nothing(write):
+    """Its groups may be empty."""
+    text = "[DEFAULT]\nregex: (?P<SRC>x)(?P<DPT>)\n" + MINIMAL.replace("DPT: 25", 'DPT: ""')
+    assert not any("empty" in line for line in config_warnings(load(write(text)), []))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ('DPT: ""', "are for no port"),
+        ('FLAGS: ""', "have no flag"),
+        ('OUT: ""', "were for the firewall itself"),
+        ('IN: ""', "were sent by the firewall itself"),
+        ('OUT: !""', "were not for the firewall itself"),
+        ('MTU: ""', "have no MTU"),
+        ('FLAGS: "", SYN', "have the flag none or SYN"),
+    ],
+)
+def test_the_empty_value_is_said_in_words(write, value, expected):
+    """As what it means."""
+    config = load(write(MINIMAL.replace("DPT: 25", value)))
+    assert signal_words(config.signals[0]).endswith(f" that {expected}")
+
+
+def test_every_bad_address_of_a_list_is_told(write):
+    """At once."""
+    text = MINIMAL + "[recipients]\nTo: foo bar, you@example.org, x@@y\n"
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(text))
+    told = "To: 'foo bar', 'x@@y' are not mail addresses. Write you@example.org"
+    assert any(fault.endswith(told) for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "expected"),
+    [
+        ("DEFALT", "logfile: x", "logfile: does not belong here. Did you mean DEFAULT?"),
+        ("default", "statefile: x", "statefile: does not belong here. Did you mean DEFAULT?"),
+        ("recipient", "To: a@b.org", "To: does not belong here. Did you mean recipients?"),
+        ("signal", "log: smtp", "log: does not belong here. Did you mean signals?"),
+        ("web", "log: smtp", "log: does not belong here. Move it into [signals]."),
+    ],
+)
+def test_a_misspelt_section_is_hinted_at(write, section, text, expected):
+    """Where its keys belong to the one that was meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(f"{MINIMAL}[{section}]\n{text}\n"))
+    assert any(fault.endswith(f"[{section}] {expected}") for fault in caught.value.faults)
+
+
+def test_a_password_file_that_is_a_directory_is_told(write, tmp_path):
+    """Before a run needs it."""
+    text = f"[DEFAULT]\nmailuser: me\nmailpasswordfile: {tmp_path}\n{MINIMAL}"
+    with pytest.raises(ConfigurationError, match="is a directory"):
+        load(write(text), mails=True)

@@ -111,7 +111,7 @@ def test_text_names_machine_deed_time_and_evidence() -> None:
             "eth1",
             "the first line",
             "the second line",
-            "botalert forget 192.168.1.10 --signal smtp",
+            "botalert forget --signal smtp -- 192.168.1.10",
         ):
             assert fact in text
 
@@ -151,7 +151,7 @@ def test_detection_without_times_ports_and_destinations_has_a_mail() -> None:
     assert mail["Subject"] == "[botalert] a machine set off smtp: 1 packet"
     for word in ("Since", "Towards", "Port", "None"):
         assert word not in body(mail, "plain")
-    assert "botalert forget 'a machine' --signal smtp" in body(mail, "plain")
+    assert "botalert forget --signal smtp -- 'a machine'" in body(mail, "plain")
 
 
 NAMES = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=80)
@@ -276,10 +276,23 @@ def test_template_error_names_its_file_and_line(tmp_path: Path, kind: str, fault
 
 
 def test_template_that_is_no_text_is_named(tmp_path: Path) -> None:
-    """A file in another encoding than UTF-8 is told by its name."""
-    (tmp_path / "alert.txt").write_bytes("schön".encode("latin-1"))
-    with pytest.raises(TemplateError, match=r"^alert\.txt: the template has an error: Unicode"):
+    """A file in another encoding than UTF-8 is told by its path and line."""
+    template = tmp_path / "alert.txt"
+    template.write_bytes("first\nschön".encode("latin-1"))
+    with pytest.raises(TemplateError) as caught:
         render_alert(template_environment(str(tmp_path)), alert(), SIGNAL, HEAD)
+    assert str(caught.value).startswith(f"{template}:2: the template has an error: Template")
+    assert "not UTF-8" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_template_that_writes_half_a_character_is_named(tmp_path: Path, kind: str) -> None:
+    """No mail could carry it."""
+    template = tmp_path / f"alert.{kind}"
+    template.write_text(r'{{ "\ud800" }}')
+    with pytest.raises(TemplateError) as caught:
+        render_alert(template_environment(str(tmp_path)), alert(), SIGNAL, HEAD)
+    assert str(caught.value).startswith(f"{template}: the template has an error: UnicodeEncode")
 
 
 def test_error_in_a_template_keeps_its_cause() -> None:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import TypeVar
 
 from botalert.config.conditions import read_condition
@@ -38,6 +38,8 @@ from botalert.times import zone_named
 T = TypeVar("T")
 
 _FIELDS = (*FIELDS, *DERIVED_FIELDS)
+# But for those that a value of several lines has.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -158,6 +160,7 @@ class _Builder:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.faults: list[Fault] = list(source.faults)
+        self._strip_controls()
         self._pattern = self._read_pattern()
         self._groups = tuple(self._pattern.groupindex) if self._pattern else ()
 
@@ -187,6 +190,15 @@ class _Builder:
         """Note a fault at the place of *key*."""
         place = self._source.place(section, key)
         self.faults.append(Fault(place, section, key, message))
+
+    def _strip_controls(self) -> None:
+        """Note each value with a control character, which no path, for one, can have."""
+        for section, key in self._source.places:
+            text = self._source.values.get(section, key)
+            if _CONTROL.search(text):
+                self.fault(section, key, f"{text!r} has a control character. Remove it.")
+                # What else is wrong with it can be told, too.
+                self._source.values.set(section, key, _CONTROL.sub("", text))
 
     def _text(self, section: str, key: str) -> str:
         values = self._source.values
@@ -227,6 +239,8 @@ class _Builder:
                 ("mailuser", "mailpasswordfile") if user else ("mailpasswordfile", "mailuser")
             )
             self.fault(DEFAULT, given, f"has no {missing} beside it. Give both or none.")
+        elif mails and os.path.isdir(path):
+            self.fault(DEFAULT, "mailpasswordfile", f"{path!r} is a directory. Name a file in it.")
         elif path and mails and not os.access(path, os.R_OK):
             self.fault(
                 DEFAULT,
@@ -269,7 +283,7 @@ class _Builder:
             first_run=self._read(section, "first_run", _read_first_run) or FirstRun.LIVE,
             form=self._read(section, "format", _read_form) or AUTO,
             programs=split_list(self._text(section, "programs")) or (default_of("programs"),),
-            zone=self._read(section, "timezone", _read_zone) or _read_zone(""),
+            zone=self._read(section, "timezone", _read_zone) or UTC,
         )
 
     def _check_keys(self) -> None:
@@ -282,7 +296,9 @@ class _Builder:
                 self.fault(section, key, f"is not known here. {self._hint(section, key)}")
             elif not _may_stand(option, section):
                 where = "a signal's section" if option.section == SIGNAL else f"[{option.section}]"
-                self.fault(section, key, f"does not belong here. Move it into {where}.")
+                # [default] or [DEFALT] is a signal's section, as any other name.
+                hint = suggestion(section, [option.section]) or f"Move it into {where}."
+                self.fault(section, key, f"does not belong here. {hint}")
 
     def _is_condition(self, key: str) -> bool:
         return key in _FIELDS or (key in self._groups and option_named(key) is None)
@@ -397,5 +413,6 @@ def _read_form(text: str) -> str:
 def _read_zone(name: str) -> tzinfo:
     zone = zone_named(name)
     if zone is None:
-        raise ValueError(f"{name!r} is not a time zone. Write one as Europe/Paris or UTC")
+        told = repr(name) if name else f"the environment's TZ, {os.environ.get('TZ')!r},"
+        raise ValueError(f"{told} is not a time zone. Write one as Europe/Paris or UTC")
     return zone

@@ -104,9 +104,9 @@ def _network(field: str, value: str) -> Test:
     except ValueError:
         pass
     try:
-        remedy = f"Write the network: {field}: {ip_network(value, strict=False)}"
+        remedy = f"Write the network: {ip_network(value, strict=False)}"
     except ValueError:
-        remedy = f"Write one as 192.168.1.10, 192.168.0.0/16 or 2001:db8::/32: {field}: …"
+        remedy = "Write one as 192.168.1.10, 192.168.0.0/16 or 2001:db8::/32"
     raise ValueError(f"{value!r} is not an address or network. {remedy}")
 
 

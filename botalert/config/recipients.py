@@ -19,15 +19,18 @@ def read_mailboxes(text: str) -> tuple[Mailbox, ...]:
     Read a list of addresses, with commas between; a trailing one is fine.
 
     Raises:
-        ValueError: One is no address; quotes it.
+        ValueError: Some are no addresses; quotes them.
     """
-    boxes = []
+    boxes, wrong = [], []
     for item in (part.strip() for part in _SEPARATED.findall(text)):
         if not item:
             continue
         found = _NAMED.fullmatch(item)
         name, address = (unquote(found[1].strip()), found[2]) if found else ("", item)
         if not _ADDRESS.fullmatch(address) or not name.isprintable():
-            raise ValueError(f"{item!r} is not a mail address. Write you@example.org")
+            wrong.append(repr(item))
         boxes.append(Mailbox(name, address))
+    if wrong:
+        what = "is not a mail address" if len(wrong) == 1 else "are not mail addresses"
+        raise ValueError(f"{', '.join(wrong)} {what}. Write you@example.org")
     return tuple(boxes)

@@ -9,15 +9,22 @@ from ipaddress import ip_address
 from itertools import product
 
 from botalert.config.building import Config
-from botalert.config.conditions import INTERFACES, KNOWN_PROTOCOLS
+from botalert.config.conditions import ADDRESSES, INTERFACES, KNOWN_PROTOCOLS, NUMBERS, PORTS
 from botalert.config.mailserver import SMTP
 from botalert.config.options import suggestion
-from botalert.match import Condition, Network, ProtocolRange, Signal, Test, Text
+from botalert.grammar.packets import PROTOCOLS
+from botalert.grammar.verdicts import UNKNOWN, VERDICTS, read_verdict
+from botalert.match import Condition, Network, Pattern, ProtocolRange, Range, Signal, Test, Text
 
 # IFNAMSIZ of linux/if.h, less the terminating NUL.
 _LONGEST_INTERFACE = 15
-_WITH_PORTS = frozenset({"TCP", "UDP", "UDPLITE", "SCTP", "DCCP"})
-_NUMBERS_WITH_PORTS = (6, 17, 33, 132, 136)
+_EMPTY = Text("")
+# Names, and the number of one that has no name here.
+_WITH_PORTS = ("TCP", "UDP", "UDPLITE", "SCTP", "DCCP", "33")
+_ICMP = ("ICMP", "ICMPv6")
+_PROTOCOLS_OF = {"SPT": _WITH_PORTS, "DPT": _WITH_PORTS, "TYPE": _ICMP, "CODE": _ICMP}
+# What the kernel logs with a value or not at all.
+_NEVER_EMPTY = frozenset({*ADDRESSES, *PORTS, *NUMBERS, "PROTO", "VERDICT"})
 _OF_TCP = frozenset({"CWR", "ECE", "URG", "ACK", "PSH", "RST", "SYN", "FIN"})
 
 
@@ -40,7 +47,9 @@ def config_warnings(config: Config, machine_interfaces: Collection[str]) -> Iter
         )
     for signal in config.signals:
         where = f"{config.places[signal.name]} [{signal.name}]"
-        for warning in signal_warnings(signal, machine_interfaces):
+        for warning in signal_warnings(
+            signal, machine_interfaces, free_text=config.pattern is not None
+        ):
             yield f"{where} {warning}"
 
 
@@ -52,21 +61,81 @@ def _is_loopback(config: Config) -> bool:
         return host == "localhost"
 
 
-def signal_warnings(signal: Signal, machine_interfaces: Collection[str]) -> Iterator[str]:
-    """Tell why *signal* may never fire."""
+def signal_warnings(
+    signal: Signal, machine_interfaces: Collection[str], *, free_text: bool = False
+) -> Iterator[str]:
+    """
+    Tell why *signal* may never fire.
+
+    Args:
+        signal: The signal.
+        machine_interfaces: The network interfaces that this machine has.
+        free_text: A pattern of the administrator's own finds the fields.
+    """
     by_field = {condition.field: condition for condition in signal.conditions}
     for condition in signal.conditions:
-        if condition.plain and all(test in condition.barred for test in condition.plain):
+        if _is_barred(condition):
             yield f"{condition.field}: can never be met: each of its values is barred, too"
+        if condition.field in _NEVER_EMPTY and condition.plain == (_EMPTY,) and not free_text:
+            yield f"{condition.field}: can never be met: no packet is logged with an empty one"
         if condition.field in INTERFACES:
             yield from _interface_warnings(condition, machine_interfaces)
     protocol = by_field.get("PROTO")
     if protocol is not None:
         yield from _protocol_warnings(protocol, by_field)
+    if "PREFIX" in by_field and "VERDICT" in by_field:
+        yield from _prefix_warnings(by_field["PREFIX"], by_field["VERDICT"])
     if _are_both_empty(by_field, "IN", "OUT"):
         yield "IN and OUT: can never be met: every packet has one or the other"
     if _are_of_two_families(by_field.get("SRC"), by_field.get("DST")):
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
+
+
+def _is_barred(condition: Condition) -> bool:
+    """Tell whether all that *condition* asks for is barred by it, too."""
+    asked = condition.plain
+    if not asked and condition.field == "VERDICT":
+        asked = tuple(map(Text, VERDICTS))  # There are no others.
+    return bool(asked) and all(
+        any(_covers(barred, plain) for barred in condition.barred) for plain in asked
+    )
+
+
+def _covers(barred: Test, plain: Test) -> bool:
+    """Tell whether all that *plain* holds for, *barred* holds for, too."""
+    if isinstance(plain, Network) and isinstance(barred, Network):
+        # An address of one version is in no network of the other.
+        return (
+            plain.network.network_address in barred.network
+            and plain.network.prefixlen >= barred.network.prefixlen
+        )
+    if isinstance(plain, Range) and isinstance(barred, Range):
+        return barred.low <= plain.low and plain.high <= barred.high
+    if isinstance(plain, ProtocolRange):
+        numbers = map(str, range(plain.low, plain.high + 1))
+        return all(barred.holds(PROTOCOLS.get(number, number)) for number in numbers)
+    # A pattern's own "*" is in no value, so only a "*" of the other takes it.
+    return isinstance(plain, (Text, Pattern)) and barred.holds(plain.text)
+
+
+def _prefix_warnings(prefix: Condition, verdict: Condition) -> Iterator[str]:
+    for test in prefix.plain:
+        told = read_verdict(test.words())
+        # Beside a "*" may stand anything, a word that tells it among it.
+        if told == UNKNOWN and isinstance(test, Pattern):
+            continue
+        if not _allows(verdict, told):
+            yield (
+                f"PREFIX: {test.words()!r} tells the verdict {told}, which is not counted. "
+                f"To count it, write VERDICT: {told}"
+            )
+
+
+def _allows(condition: Condition, value: str) -> bool:
+    """Tell whether *condition* is met by *value*."""
+    if any(test.holds(value) for test in condition.barred):
+        return False
+    return not condition.plain or any(test.holds(value) for test in condition.plain)
 
 
 def _interface_warnings(condition: Condition, machine: Collection[str]) -> Iterator[str]:
@@ -89,9 +158,10 @@ def _protocol_warnings(protocol: Condition, by_field: dict[str, Condition]) -> I
             yield f"PROTO: {test.text!r} is no protocol that the kernel logs. {hint}".rstrip()
     if not protocol.plain:
         return
-    asks_ports = any(by_field[key].plain for key in ("SPT", "DPT") if key in by_field)
-    if asks_ports and not any(_has_ports(test) for test in protocol.plain):
-        yield f"PROTO: can never be met together with a port: {protocol.text} has none"
+    for field, protocols in _PROTOCOLS_OF.items():
+        asked = field in by_field and by_field[field].plain
+        if asked and not any(test.holds(each) for test in protocol.plain for each in protocols):
+            yield f"PROTO: can never be met together with {field}: {protocol.text} has none"
     flags = by_field.get("FLAGS")
     asks_tcp = flags is not None and any(test.words().upper() in _OF_TCP for test in flags.plain)
     if asks_tcp and not any(test.holds("TCP") for test in protocol.plain):
@@ -102,12 +172,6 @@ def _is_known_protocol(test: Text) -> bool:
     return any(test.holds(name) for name in KNOWN_PROTOCOLS)
 
 
-def _has_ports(test: Test) -> bool:
-    if isinstance(test, ProtocolRange):
-        return any(test.low <= number <= test.high for number in _NUMBERS_WITH_PORTS)
-    return any(test.holds(name) for name in _WITH_PORTS)
-
-
 def _are_both_empty(by_field: dict[str, Condition], *fields: str) -> bool:
     return all(
         field in by_field
@@ -115,9 +179,6 @@ def _are_both_empty(by_field: dict[str, Condition], *fields: str) -> bool:
         and all(t == _EMPTY for t in by_field[field].plain)
         for field in fields
     )
-
-
-_EMPTY = Text("")
 
 
 def _are_of_two_families(source: Condition | None, destination: Condition | None) -> bool:
