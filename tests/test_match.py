@@ -141,7 +141,7 @@ def test_a_packet_without_ports_meets_no_port_but_every_barred_one():
         ("SPT", "30-20", "Write the number"),
         ("DPT", "-1", "Write the number"),
         ("SRC", "192.168.1.0/33", "192.168.0.0/16"),
-        ("SRC", "192.168.1.5/16", "SRC: 192.168.0.0/16"),
+        ("SRC", "192.168.1.5/16", "Write the network: 192.168.0.0/16"),
         ("SRC", "printer", "2001:db8::/32"),
         ("TTL", "many", "TTL: 1-64"),
         ("PROTO", "256", "PROTO: TCP"),

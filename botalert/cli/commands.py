@@ -262,6 +262,8 @@ def _log_warnings(config: Config) -> Iterator[str]:
     seen: dict[tuple[int, int], str] = {}
     for path in (log.path for log in job.configured_logs(config)):
         if journal.is_journal(path):
+            if shutil.which(journal.PROGRAM) is None:
+                yield f"logfile: {path}: there is no program {journal.PROGRAM}"
             continue
         try:
             about = os.stat(path)
