@@ -20,13 +20,13 @@ from botalert.detect import Alert
 from botalert.errors import BotalertError, UnavailableError, worst_status
 from botalert.grammar import (
     ANY_PROGRAM,
-    AUTO,
     JOURNAL,
+    TEXT,
     ULOGD,
+    AutoReader,
     KernelReader,
     LineReader,
     PatternReader,
-    form_of,
 )
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ulogd import UlogdReader
@@ -37,7 +37,7 @@ from botalert.mail import DeliveryError, ServerDownError, Transport, opened_tran
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
-from botalert.scan import Finder, LineCounts, drops, hits, within
+from botalert.scan import JSON_OBJECT, Finder, LineCounts, drops, hits, within
 from botalert.tally import Tallies, fold, unite
 from botalert.times import StampReader
 
@@ -76,24 +76,25 @@ class Faults:
         return worst_status(self._statuses)
 
 
-def line_reader(
-    config: Config, settings: LogSettings, beginning: bytes, now: datetime
-) -> LineReader:
-    """Give the reader of a log that begins so; it remembers, so each log has its own."""
+def line_reader(config: Config, settings: LogSettings, now: datetime) -> LineReader:
+    """Give the reader that *settings* ask for; it remembers, so each file has its own."""
     stamps = StampReader(now, settings.zone)
     if config.pattern is not None:
         return PatternReader(config.pattern, stamps)
-    form = form_of(beginning) if settings.form == AUTO else settings.form
-    if form == JOURNAL:
-        return JournalReader(settings.programs, stamps)
-    if form == ULOGD:
-        return UlogdReader(stamps)
-    return KernelReader(settings.programs, stamps)
+    kernel = KernelReader(settings.programs, stamps)
+    journals = JournalReader(settings.programs, stamps)
+    ulogds = UlogdReader(stamps)
+    readers: dict[str, LineReader] = {TEXT: kernel, JOURNAL: journals, ULOGD: ulogds}
+    return readers.get(settings.form) or AutoReader(kernel, journals, ulogds)
 
 
 def finder(reader: LineReader, signals: Sequence[Signal]) -> Finder:
-    """Give the finder that jumps to what *signals* want, where lines are the kernel's text."""
-    return Finder(signals if isinstance(reader, KernelReader) else None)
+    """Give the finder that jumps to what *signals* want, as far as *reader* allows it."""
+    if isinstance(reader, KernelReader):
+        return Finder(signals)
+    if isinstance(reader, AutoReader):
+        return Finder(signals, also=(JSON_OBJECT,))
+    return Finder(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def scan_logs(
                 opened_by_hand(path, log.settings, search.since, search.until) as stream,
             ):
                 blocks = LineBlocks(stream)
-                reader = line_reader(config, log.settings, unpack.beginning(stream), now)
+                reader = line_reader(config, log.settings, now)
                 find = finder(reader, search.signals) if search.counts is None else Finder(None)
                 try:
                     found = drops(blocks, find, reader, search.counts)
@@ -270,14 +271,15 @@ def _read_on(
     """Read what is new in *log* and remember it together with how far that was."""
     tallies: Tallies = {}
 
-    def consume(beginning: bytes, blocks: Iterable[bytes]) -> None:
-        reader = line_reader(config, log.settings, beginning, outlook.now)
+    def consume(blocks: Iterable[bytes]) -> None:
+        reader = line_reader(config, log.settings, outlook.now)
         found = drops(blocks, finder(reader, config.signals), reader)
         # Only what was read to its end counts: a file that fails is read
         # again by the next run.
         unite(tallies, fold(hits(found, config.signals)))
 
-    reading = _reading(log, memory.cursor(log.key), outlook.now)
+    others = frozenset(other.key for other in configured_logs(config)) - {log.key}
+    reading = _reading(log, memory.cursor(log.key), outlook.now, others)
     reading.read(consume)
     new = memory.record(
         log.key,
@@ -296,13 +298,13 @@ def _read_on(
 
 
 def _reading(
-    log: SelectedLog, known: str | None, now: datetime
+    log: SelectedLog, known: str | None, now: datetime, others: frozenset[str]
 ) -> Reading | journal.JournalReading:
     first = log.settings.first_run
     if journal.is_journal(log.path):
         any_program = ANY_PROGRAM in log.settings.programs
         return journal.JournalReading(log.path, known, first, now, every_transport=any_program)
-    return Reading(Log(log.path, log.settings.history), known, first)
+    return Reading(Log(log.path, log.settings.history, others), known, first)
 
 
 def _message_id(config: Config, machine: str) -> str:

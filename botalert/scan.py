@@ -23,6 +23,8 @@ Needle = tuple[bytes, ...]
 
 # Every packet line that can be read has a source.
 _ANY_PACKET: Needle = (b"SRC=",)
+# What every line of a JSON log contains, and hardly one of a text log.
+JSON_OBJECT = b'{"'
 _PORTS = ("SPT", "DPT")
 _INTERFACES = ("IN", "OUT")
 
@@ -89,10 +91,13 @@ class Finder:
     Args:
         signals: What is looked for.  None takes every line, as a reader
             with a pattern of its own or --stats must.
+        also: Bytes whose lines are to be read, too.
     """
 
-    def __init__(self, signals: Sequence[Signal] | None) -> None:
+    def __init__(self, signals: Sequence[Signal] | None, also: Sequence[bytes] = ()) -> None:
         wanted = None if signals is None else [needles(signal) for signal in signals]
+        if wanted is not None:
+            wanted.extend(((part,),) for part in also)
         self._wanted = wanted
         # Jump by the longest needle of each signal: the longer, the faster
         # bytes.find is, and the rarer it usually stands in a log.

@@ -18,7 +18,7 @@ from real import need
 from simulation import SimulatedLog, line_of
 
 from botalert.errors import DataError, NoInputError
-from botalert.log.history import LISTINGS, Log, Reading, rotations
+from botalert.log.history import LISTINGS, Log, Reading, is_named_after, rotations
 from botalert.model import FirstRun
 
 PACKERS = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}
@@ -58,7 +58,7 @@ class Reader:
         reading = Reading(self.log, self.known, self.first)
         seen: list[int] = []
 
-        def consume(beginning, blocks) -> None:
+        def consume(blocks) -> None:
             seen.extend(numbers_in(b"".join(blocks)))
 
         reading.read(consume)
@@ -354,17 +354,17 @@ def test_rotations_elsewhere_are_found_by_globs(tmp_path):
 
 
 def test_logs_that_share_a_folder_of_rotations_are_kept_apart(tmp_path):
-    """By their names; where no name fits, the globs alone decide."""
+    """By their names."""
     for name in ("fw.1", "fw-20261119.gz", "mail.1", "archive-of-yesterday"):
         (tmp_path / name).touch()
 
     def found(live: str, pattern: str) -> list[str]:
         log = Log(f"/var/log/{live}", (f"{tmp_path}/{pattern}",))
-        return [os.path.basename(path) for path in rotations(log)]
+        return [os.path.basename(path) for path in rotations(log)]  # All are named after it.
 
     assert found("fw", "*") == ["fw-20261119.gz", "fw.1"]
     assert found("mail", "*") == ["mail.1"]
-    assert found("other", "archive*") == ["archive-of-yesterday"]
+    assert found("other", "*") == []
 
 
 def test_a_file_that_cannot_be_read_for_a_while_is_no_gap(log):
@@ -390,8 +390,7 @@ def test_files_that_are_no_rotations_are_left_alone(tmp_path):
                  "messages.gz.tmp", "message.1"):  # fmt: skip
         (tmp_path / name).touch()
     (tmp_path / "messages.7").mkdir()
-    found = rotations(Log(str(tmp_path / "messages")))
-    assert sorted(os.path.basename(path) for path in found) == [
+    assert sorted(named(tmp_path / "messages")) == [
         "messages-20261119.xz", "messages.1", "messages.2.gz", "messages.old",
     ]  # fmt: skip
 
@@ -400,12 +399,145 @@ def test_an_extension_may_stand_behind_the_number_or_the_date(tmp_path):
     """Logrotate's extension .log."""
     for name in ("fw.log", "fw.1.log", "fw-20261119.log.gz", "fw.log.2", "fwx.1.log"):
         (tmp_path / name).touch()
-    found = rotations(Log(str(tmp_path / "fw.log")))
-    assert {os.path.basename(path) for path in found} == {
-        "fw.1.log",
-        "fw-20261119.log.gz",
-        "fw.log.2",
-    }
+    assert named(tmp_path / "fw.log") == {"fw.1.log", "fw-20261119.log.gz", "fw.log.2"}
+
+
+def named(path) -> set[str]:
+    """Give the files whose names say that they are rotations of *path*."""
+    log = Log(str(path))
+    return {os.path.basename(each) for each in rotations(log) if is_named_after(each, log)}
+
+
+def test_more_archives_than_a_year_has_days_are_not_read_again(tmp_path):
+    """What is still there is never forgotten."""
+    path = tmp_path / "messages"
+    for age in range(400):
+        path.with_name(f"messages.{age + 1}.gz").write_bytes(gzip.compress(lines(age + 10)))
+    path.write_bytes(lines(1))
+    reader = Reader(path)
+    assert len(reader.run()) == 401
+    assert reader.run() == []
+    later = Reader(path, first=FirstRun.LIVE)
+    assert (later.run(), later.run()) == ([1], [])
+
+
+def test_a_backup_beside_the_live_log_takes_nothing_from_it(log):
+    """`gzip -c messages > messages-20261120.gz`, or logrotate's copy."""
+    path, reader = log
+    path.with_name("messages-20261120.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert reader.run() == []
+    path.write_bytes(lines(1, 2, 3, 4))
+    assert reader.run() == [4]
+    path.with_name("messages.1").write_bytes(path.read_bytes())
+    path.write_bytes(lines(1, 2, 3, 4, 5))
+    assert reader.run() == [5]
+    assert reader.gaps == []
+
+
+def test_a_log_that_is_cut_while_it_is_read_is_known_by_what_was_read(log):
+    """Copytruncate in the middle of a run."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4, 5))
+    reading = Reading(reader.log, reader.known, FirstRun.ALL)
+    seen: list[int] = []
+
+    def consume(blocks) -> None:
+        seen.extend(numbers_in(b"".join(blocks)))
+        path.with_name("messages.1").write_bytes(lines(1, 2, 3, 4, 5, 6))
+        path.write_bytes(lines(7))
+
+    reading.read(consume)
+    reader.known = reading.cursor()
+    assert seen == [4, 5]
+    assert reader.run() == [6, 7]
+    assert reader.run() == []
+
+
+def test_a_log_cut_to_a_part_doubles_nothing_and_is_told(tmp_path):
+    """Its rest is read on from where it ends when that is seen."""
+    path = tmp_path / "messages"
+    path.write_bytes(lines(*range(1, 101)))
+    reader = Reader(path)
+    reader.run()
+    path.write_bytes(lines(*range(1, 61)))
+    assert reader.run() == []
+    with path.open("ab") as file:
+        file.write(lines(*range(101, 201)))
+    assert reader.run() == list(range(101, 201))
+    assert len(reader.gaps) == 1
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_files_that_begin_alike_are_told_apart_by_what_follows(tmp_path, pack):
+    """As the kernel's messages of two boots."""
+    same = b"the same line of every boot\n" * 200
+    path = tmp_path / "dmesg"
+    path.write_bytes(same + lines(*range(1, 50)))
+    reader = Reader(path)
+    assert len(reader.run()) == 49
+    path.with_name("dmesg.0").write_bytes(pack(path.read_bytes()))
+    path.write_bytes(same + lines(60, 61))
+    assert reader.run() == [60, 61]
+    assert reader.run() == []
+
+
+def test_a_name_that_only_rotation_understands_is_known_by_its_content(log):
+    """Any dateformat; an unknown file of such a name is somebody else's."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    path.rename(path.with_name("messages-week47"))
+    path.write_bytes(lines(5))
+    path.with_name("messages-vpn1").write_bytes(lines(99))
+    assert reader.run() == [4, 5]
+    assert reader.gaps == []
+
+
+def test_another_configured_log_is_no_rotation(tmp_path):
+    """Whatever it is called."""
+    path = tmp_path / "messages"
+    path.write_bytes(lines(1))
+    path.with_name("messages.1").write_bytes(lines(2))
+    other = Log(str(path), (), frozenset({str(tmp_path / "messages.1")}))
+    assert rotations(other) == []
+    assert not is_named_after(str(tmp_path / "messages-10.0.0.5"), other)
+
+
+def test_dates_without_a_year_are_ordered_by_the_time_of_the_file(tmp_path):
+    """1117 is no age."""
+    path = tmp_path / "messages"
+    for number, name in enumerate(["messages-1117", "messages-1118", "messages-0101", "messages"]):
+        path.with_name(name).write_bytes(lines(number))
+        os.utime(path.with_name(name), (10**9 + number, 10**9 + number))
+    reader = Reader(path)
+    assert reader.run() == [0, 1, 2, 3]
+
+
+def test_an_older_copy_hides_no_gap(log):
+    """Only a file that reaches the position shows that nothing is missing."""
+    path, reader = log
+    path.with_name("messages.2").write_bytes(lines(1, 2))
+    path.write_bytes(lines(9))
+    assert reader.run() == [9]
+    assert len(reader.gaps) == 1
+
+
+def test_a_link_to_a_log_that_is_gone_is_a_log_that_is_absent(log):
+    """Its history is read; and a linked log's rotations stand where it is linked to."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    path.rename(path.with_name("messages.1"))
+    path.symlink_to("nowhere")
+    assert reader.run() == [4]
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "messages").write_bytes(lines(5))
+    path.unlink()
+    path.symlink_to(elsewhere / "messages")
+    assert reader.run() == [5]
+    (elsewhere / "messages").write_bytes(lines(5, 6))
+    (elsewhere / "messages").rename(elsewhere / "messages.1")
+    (elsewhere / "messages").write_bytes(lines(7))
+    assert reader.run() == [6, 7]
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
@@ -425,7 +557,7 @@ def test_files_that_vanish_as_they_are_opened_are_looked_for_again(tmp_path):
     reading = Reading(Log(str(path)), None, FirstRun.ALL)
     seen: list[int] = []
 
-    def consume(beginning, blocks) -> None:
+    def consume(blocks) -> None:
         seen.extend(numbers_in(b"".join(blocks)))
         if len(seen) == 1:  # While the first file is read, logrotate renames.
             path.with_name("messages.1").rename(path.with_name("messages.2"))

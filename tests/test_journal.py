@@ -446,7 +446,7 @@ class Reader:
         assert reading.faults == []
         return reading
 
-    def _consume(self, beginning: bytes, blocks: Iterable[bytes]) -> None:
+    def _consume(self, blocks: Iterable[bytes]) -> None:
         reader = JournalReader(["kernel"], StampReader(datetime.now(UTC), UTC))
         for block in blocks:
             assert block.endswith(b"\n")
@@ -543,7 +543,7 @@ def test_a_message_of_any_bytes_is_read(journald):
     journald.write(1)
     found = []
 
-    def consume(beginning: bytes, blocks: Iterable[bytes]) -> None:
+    def consume(blocks: Iterable[bytes]) -> None:
         reader = JournalReader(["kernel"], STAMPS)
         lines = [line for block in blocks for line in block.splitlines()]
         found.extend(reader.read(line) for line in lines if b"[" in line)
@@ -584,7 +584,7 @@ def test_a_user_who_may_not_read_the_journal_is_told_so(journald, monkeypatch, t
 
 def read_nothing(log: str, known: str | None = None) -> JournalReading:
     reading = JournalReading(log, known, FirstRun.ALL, NOW)
-    reading.read(lambda _, blocks: [*blocks])
+    reading.read(lambda blocks: [*blocks])
     return reading
 
 
@@ -608,9 +608,7 @@ def test_a_journal_that_is_not_there_is_told(tmp_path):
         read_nothing(f"journal:{tmp_path}/none")
     for first in FirstRun:
         with pytest.raises(NoInputError, match="there is no journal"):
-            JournalReading(f"journal:{tmp_path}", None, first, NOW).read(
-                lambda _, blocks: [*blocks]
-            )
+            JournalReading(f"journal:{tmp_path}", None, first, NOW).read(lambda blocks: [*blocks])
     with (
         pytest.raises(NoInputError, match="there is no journal"),
         journal.opened(f"journal:{tmp_path}") as stream,
@@ -626,7 +624,7 @@ def test_what_is_no_journal_is_told_and_the_cursor_stays(tmp_path):
     known = json.dumps({"since": 7})
     reading = JournalReading(log, known, FirstRun.ALL, NOW)
     with pytest.raises(InputOutputError, match=r"journalctl failed: .*\. Look with: ") as caught:
-        reading.read(lambda _, blocks: [*blocks])
+        reading.read(lambda blocks: [*blocks])
     assert "\n" not in str(caught.value)
     assert reading.cursor() == known
 
@@ -655,7 +653,7 @@ def test_a_journalctl_that_dies_in_the_middle_is_an_error_and_the_cursor_stays(
     reading = JournalReading("journal", known, FirstRun.ALL, NOW)
     ended = []
 
-    def consume(beginning: bytes, blocks: Iterable[bytes]) -> None:
+    def consume(blocks: Iterable[bytes]) -> None:
         ended.extend(blocks)
         ended.append(b"the end")
 
@@ -717,7 +715,7 @@ def test_a_reader_that_stops_early_goes_on_there(monkeypatch, tmp_path):
     fake_journalctl(monkeypatch, tmp_path, f"echo '{line_of(5)}'; yes '{line_of(6)}'")
     reading = JournalReading("journal", None, FirstRun.ALL, NOW)
 
-    def consume(beginning: bytes, blocks: Iterable[bytes]) -> None:
+    def consume(blocks: Iterable[bytes]) -> None:
         for block in blocks:
             if line_of(6).encode() in block:
                 return

@@ -34,7 +34,7 @@ from botalert.config.warnings import config_warnings
 from botalert.detect import Detection, detections
 from botalert.errors import BotalertError, DataError, UsageError
 from botalert.grammar.packets import canonical_address
-from botalert.log import journal, unpack
+from botalert.log import journal
 from botalert.log.blocks import LineBlocks
 from botalert.mail import opened_transport
 from botalert.match import Signal, field_values, first_failure, matches
@@ -197,7 +197,7 @@ def _outcomes(
     """Read every line of *path*; give its number, itself, and what it is."""
     number = 0
     with job.opened_by_hand(path, settings, None, None) as stream:
-        reader = job.line_reader(config, settings, unpack.beginning(stream), now)
+        reader = job.line_reader(config, settings, now)
         for block in LineBlocks(stream):
             for line in block.removesuffix(b"\n").split(b"\n"):
                 number += 1

@@ -6,7 +6,7 @@ The lines of firewall logs: who speaks, which packet, let through or not.
 Both turn one line into a :class:`~botalert.model.Drop` or say why not.
 """
 
-from botalert.grammar.forms import AUTO, FORMS, JOURNAL, TEXT, ULOGD, form_of
+from botalert.grammar.forms import AUTO, FORMS, JOURNAL, TEXT, ULOGD, AutoReader
 from botalert.grammar.lines import ANY_PROGRAM, KernelReader, LineReader, PatternReader
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "JOURNAL",
     "TEXT",
     "ULOGD",
+    "AutoReader",
     "KernelReader",
     "LineReader",
     "PatternReader",
-    "form_of",
 ]

@@ -1,6 +1,9 @@
-"""
-The forms in which a log's lines are written, told by how a log begins.
-"""
+"""The forms in which a log's lines are written, and the reader that tells them apart."""
+
+from botalert.grammar.journal import JournalReader
+from botalert.grammar.lines import LineReader
+from botalert.grammar.ulogd import UlogdReader
+from botalert.model import Drop, Outcome
 
 AUTO = "auto"
 TEXT = "text"
@@ -9,19 +12,35 @@ ULOGD = "ulogd"
 FORMS = (AUTO, TEXT, JOURNAL, ULOGD)
 
 # Keys that every record of ulogd's JSON output has (output/ulogd_output_JSON.c),
-# and no other program's.
+# and no entry of the journal.
 _ULOGD_KEYS = (b'"oob.', b'"raw.pktlen"', b'"ip.protocol"')
+# What a crash or an editor leaves before a line.
+_BEFORE_A_LINE = b"\0\xef\xbb\xbf \t"
 
 
-def form_of(beginning: bytes) -> str:
+class AutoReader:
     """
-    Tell in which form a log is written.
+    Reads each line by what it looks like: text, the journal's JSON, or ulogd's.
+
+    A syslog daemon's line never begins with a brace; who could begin one in a
+    text log could write the kernel's name there, too.
 
     Args:
-        beginning: Its first bytes.  A syslog daemon's line never begins with
-            a brace, so nobody who writes into a text log can make it another.
+        text: Reads what is no JSON.
+        journal: Reads `journalctl -o json`.
+        ulogd: Reads ulogd's JSON.
     """
-    first = beginning.lstrip().partition(b"\n")[0]
-    if not first.startswith(b"{"):
-        return TEXT
-    return ULOGD if any(key in first for key in _ULOGD_KEYS) else JOURNAL
+
+    def __init__(self, text: LineReader, journal: JournalReader, ulogd: UlogdReader) -> None:
+        self._text = text
+        self._journal = journal
+        self._ulogd = ulogd
+
+    def read(self, line: bytes) -> Drop | Outcome:
+        """See :class:`~botalert.grammar.lines.LineReader`."""
+        bare = line.lstrip(_BEFORE_A_LINE)
+        if not bare.startswith(b"{"):
+            return self._text.read(line)
+        if any(key in bare for key in _ULOGD_KEYS):
+            return self._ulogd.read(bare)
+        return self._journal.read(bare)

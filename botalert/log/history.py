@@ -40,22 +40,26 @@ from botalert.log import names, unpack
 from botalert.log.blocks import LineBlocks, LogStream
 from botalert.model import FirstRun
 
-# Several lines: no two files of a log begin with the same ones.
-HEAD_BYTES = 2048
-TAIL_BYTES = 1024
-# More files than a log has: a position outlives a listing that missed its
-# file in the middle of a rename.
-KEPT_POSITIONS = 128
+# Some lines: few files of a log begin with the same ones, and those are told
+# apart by what follows.
+HEAD_BYTES = 1024
+# What is kept before a position, of the newest file and of the others: enough
+# to see what a copy lacks that was made just before the file was cut.
+NEWEST_TAIL_BYTES = 16384
+TAIL_BYTES = 256
+# Positions of files that are gone outlive a listing that missed them.
+KEPT_ABSENT = 64
 # How often files may vanish between listing and opening before it is told.
 LISTINGS = 8
 # What is shown of a line to tell when it was written.
 GAP_CHARACTERS = 40
+_COMPARED_BYTES = 1 << 16
 
-# The offset of a file of which nothing is to be read any more.
-READ_WHOLE = (1 << 63) - 1
+Consumer = Callable[[Iterable[bytes]], None]
+"""Takes the blocks of one file that are new."""
 
-Consumer = Callable[[bytes, Iterable[bytes]], None]
-"""Takes the first bytes of one file and the blocks of it that are new."""
+ArchiveStamp = tuple[int, int]
+"""Size and time of an archive: neither changes when it is renamed."""
 
 
 class Position(NamedTuple):
@@ -65,18 +69,20 @@ class Position(NamedTuple):
     Attributes:
         head: The file's first bytes, after unpacking, by which it is known
             again; as many of them as have been read, up to a limit.
-        offset: Bytes read from the file's beginning, after unpacking; or
-            ``READ_WHOLE`` where nothing of it is to be read any more.
+        offset: Bytes read from the file's beginning, after unpacking.
         tail: The bytes just before *offset*, which tell whether it is still
             the same file there, and when its last line was written.
         newest: Whether nothing newer was known when it was read: if it is
             nowhere to be found then, what was written since is missing.
+        archive: The archive of which nothing is to be read any more, so
+            that it need not be unpacked again; None for a plain file.
     """
 
     head: bytes
     offset: int
     tail: bytes
-    newest: bool
+    newest: bool = False
+    archive: ArchiveStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +94,12 @@ class Log:
         path: The file being written.
         history: Globs that say where its rotations are; if none, they are
             beside it.
+        others: The paths of other logs, which are never its rotations.
     """
 
     path: str
     history: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
 
 
 class _VanishedError(Exception):
@@ -100,14 +108,20 @@ class _VanishedError(Exception):
 
 @dataclass(slots=True)
 class _Known:
-    """A position, and whether its file was found in this listing."""
+    """
+    A position, and the file of this listing that is its.
+
+    Attributes:
+        position: How far.
+        path: The file that reaches it; None if none was found.
+    """
 
     position: Position
-    found: bool = False
+    path: str | None = None
 
     def is_lost(self) -> bool:
         """Tell whether it should have been found and was not."""
-        return self.position.newest and not self.found
+        return self.position.newest and self.path is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +132,22 @@ class _File:
     Attributes:
         path: Where.
         head: Its first bytes, after unpacking.
-        packed: Whether it is an archive, to which nothing is added any more.
+        archive: Its size and time if it is an archive, to which nothing is
+            added any more; else None.
         live: Whether it is the one being written.
+        named: Whether its name says that it is of this log.
     """
 
     path: str
     head: bytes
-    packed: bool
+    archive: ArchiveStamp | None
     live: bool
+    named: bool
 
-    def begins_like(self, other: "_File") -> bool:
-        """Tell whether one of the two may be a copy of the other."""
-        shorter = min(len(self.head), len(other.head))
-        return shorter > 0 and self.head[:shorter] == other.head[:shorter]
+    def begins_like(self, head: bytes) -> bool:
+        """Tell whether it may be the file that begins with *head*, or a copy."""
+        shorter = min(len(self.head), len(head))
+        return shorter > 0 and self.head[:shorter] == head[:shorter]
 
 
 class Reading:
@@ -183,8 +200,6 @@ class Reading:
                 self._awaited = lost  # It may be what cannot be read just now.
             elif lost is not None:
                 self.missing = _gap(lost.position.tail, self._resumed)
-            if self.faults and not self._known:
-                raise self.faults[0]  # Nothing to remember: the next run is the first, too.
             return
         raise TryAgainError(
             f"{self._log.path}: its files vanish as they are opened. Wait until it is rotated."
@@ -192,12 +207,11 @@ class Reading:
 
     def cursor(self) -> str:
         """Tell how far the log has been read, as text to be kept."""
-        found = (each for each in reversed(self._known) if each.found)
-        newest = self._awaited or next(found, None)
-        return _packed(
-            known.position._replace(newest=known is newest)
-            for known in self._known[-KEPT_POSITIONS:]
-        )
+        found = [known for known in self._known if known.path is not None]
+        absent = [known for known in self._known if known.path is None][-KEPT_ABSENT:]
+        newest = self._awaited or (found[-1] if found else None)
+        kept = (known for known in self._known if known.path is not None or known in absent)
+        return _packed(_kept(known.position, newest=known is newest) for known in kept)
 
     def remarks(self) -> list[str]:
         """Tell what is worth knowing and no fault; a file's lines have nothing of the kind."""
@@ -205,11 +219,15 @@ class Reading:
 
     def _read_listed(self, consume: Consumer) -> None:
         for known in self._known:
-            known.found = False
+            known.path = None
         files = self._listed()
         if self._first is not None:
             self._pass_over(files, self._first)
             self._first = None
+        # First the files that reach a position: a shorter one that begins
+        # alike may be a copy of one of them.
+        for file in files:
+            self._find(file)
         for number, file in enumerate(files):
             try:
                 self._read_file(file, files[number + 1 :], consume)
@@ -218,8 +236,8 @@ class Reading:
 
     def _listed(self) -> list[_File]:
         """List the files that are there and can be read, oldest first."""
-        paths = [*rotations(self._log)]
-        if os.path.lexists(self._log.path):
+        paths = rotations(self._log)
+        if os.path.exists(self._log.path):
             paths.append(self._log.path)
         elif not paths:
             raise NoInputError(
@@ -230,89 +248,164 @@ class Reading:
             live = path == self._log.path
             try:
                 with _opened(path) as stream:
-                    packed = not unpack.is_plain(stream)
-                    files.append(_File(path, stream.read(HEAD_BYTES), packed, live))
+                    about = os.stat(path)
+                    plain = unpack.is_plain(stream)
+                    archive = None if plain else (about.st_size, about.st_mtime_ns)
+                    named = live or is_named_after(path, self._log)
+                    files.append(_File(path, stream.read(HEAD_BYTES), archive, live, named))
             except BotalertError as error:
+                if live and self._first is not None:
+                    raise  # The next run is the first, too.
                 self.faults.append(error)
         return files
 
     def _pass_over(self, files: Sequence[_File], first: FirstRun) -> None:
         """Note as read what the first run is not to read."""
         for file in files:
-            if first is FirstRun.ALL or (first is FirstRun.LIVE and file.live):
+            if first is FirstRun.ALL or (first is FirstRun.LIVE and file.live) or not file.head:
                 continue
-            if file.packed:
-                position = Position(file.head, READ_WHOLE, b"", newest=False)
+            if file.archive:
+                position = Position(file.head, 0, b"", archive=file.archive)
             else:
                 with _opened(file.path) as stream:
-                    position = _position_at(stream, _end_of_lines(stream))
+                    position = _end_of_lines(stream)
             if position.head:
-                self._known.append(_Known(position, found=True))
+                self._known.append(_Known(position))
+
+    def _find(self, file: _File) -> _Known | None:
+        """Find the position that *file* reaches, the farthest if there are more."""
+        alike = [each for each in self._known if file.begins_like(each.position.head)]
+        if not alike:
+            return None
+        untouched = (each for each in alike if file.archive == each.position.archive is not None)
+        known = next(untouched, None)
+        if known is None:
+            with _opened(file.path) as stream:
+                reached = [each for each in alike if _reaches(stream, each.position)]
+            known = max(reached, key=lambda each: each.position.offset, default=None)
+        if known is not None:
+            known.path = file.path
+        return known
 
     def _read_file(self, file: _File, newer: Sequence[_File], consume: Consumer) -> None:
         """Read what is new in *file*."""
-        with _opened(file.path) as stream:
-            head = stream.read(HEAD_BYTES)
-            known = self._match(head, stream)
-            if known is not None:
-                known.found = True
-                start = known.position.offset
-            else:
-                start = 0
-            if not head or start == READ_WHOLE or not _reaches(stream, start):
-                return
-            stream.seek(start)
-            blocks = LineBlocks(stream, offset=start, unfinished=_is_finished(file, newer))
-            consume(head, blocks)
-            position = _position_at(stream, blocks.offset)
-            if file.packed:
-                position = position._replace(offset=READ_WHOLE)
-        self.read_bytes += blocks.offset - start
-        if start == 0 and not self._resumed:
-            self._resumed = head
-        self._note(known, position)
-
-    def _match(self, head: bytes, stream: LogStream) -> _Known | None:
-        """Find the position of the file that begins with *head*, the farthest if there are more."""
-        matching = [known for known in self._known if _is_same(known.position, head, stream)]
-        return max(matching, key=lambda known: known.position.offset, default=None)
-
-    def _note(self, known: _Known | None, position: Position) -> None:
-        if not position.head:
+        known = self._find(file)
+        if known is None and (self._is_copy(file) or not file.named or not file.head):
             return
-        if known is not None:
-            self._known.remove(known)
-        self._known.append(_Known(position, found=True))
+        if known is not None and known.position.archive == file.archive is not None:
+            return
+        start = known.position if known is not None else Position(b"", 0, b"")
+        with _opened(file.path) as stream:
+            stream.seek(start.offset)
+            blocks = LineBlocks(stream, offset=start.offset, unfinished=_is_finished(file, newer))
+            recorder = _Recorder(blocks, start)
+            consume(recorder)
+        self.read_bytes += blocks.offset - start.offset
+        if known is None and not self._resumed:
+            self._resumed = file.head
+        self._note(known, recorder.position()._replace(archive=file.archive), file.path)
+
+    def _is_copy(self, file: _File) -> bool:
+        """
+        Tell whether *file*, which reaches no position, holds nothing new.
+
+        It is a copy of what was read if it is the beginning of a file that is
+        there, or ends where we know what stood: logs are copied before they
+        are cut.  The live file is none then, but was cut to a part.
+        """
+        for known in [each for each in self._known if file.begins_like(each.position.head)]:
+            with _opened(file.path) as stream:
+                if known.path is not None and known.path != file.path:
+                    with _opened(known.path) as other:
+                        if _is_beginning(stream, other):
+                            return True
+                elif known.path is None and _ends_in(stream, known.position):
+                    if file.live:
+                        self._cut(known, file)
+                    return True
+        return False
+
+    def _cut(self, known: _Known, file: _File) -> None:
+        """Go on at the end of the live file, which was cut to a part of what was read."""
+        self.missing = _gap(known.position.tail, b"")
+        with _opened(file.path) as stream:
+            self._note(known, _end_of_lines(stream), file.path)
+
+    def _note(self, known: _Known | None, position: Position, path: str) -> None:
+        if position.head:
+            if known is not None:
+                self._known.remove(known)
+            self._known.append(_Known(position, path))
+
+
+class _Recorder:
+    """
+    Passes blocks on and notes what the position behind them looks like.
+
+    From what was read, not from the file afterwards: it may be cut while it
+    is read.
+    """
+
+    def __init__(self, blocks: LineBlocks, start: Position) -> None:
+        self._blocks = blocks
+        self._head = start.head
+        self._tail = start.tail
+        self._complete = len(start.head) == min(start.offset, HEAD_BYTES)
+
+    def __iter__(self) -> Iterator[bytes]:
+        before = self._blocks.offset
+        for block in self._blocks:
+            if len(self._head) < HEAD_BYTES and self._complete:
+                self._head = (self._head + block[:HEAD_BYTES])[:HEAD_BYTES]
+            exact = self._blocks.offset - before == len(block)
+            # A line beyond any sense is left out: what is known begins behind it.
+            self._complete = self._complete and (exact or len(self._head) >= HEAD_BYTES)
+            known = self._tail + block if exact and len(block) < NEWEST_TAIL_BYTES else block
+            self._tail = known[-NEWEST_TAIL_BYTES:]
+            before = self._blocks.offset
+            yield block
+
+    def position(self) -> Position:
+        """Describe where the blocks end."""
+        return Position(self._head, self._blocks.offset, self._tail)
+
+
+def _kept(position: Position, *, newest: bool) -> Position:
+    """Shorten what is kept of *position*: only the newest file is likely to be cut."""
+    tail = position.tail if newest else position.tail[-TAIL_BYTES:]
+    return position._replace(tail=tail, newest=newest)
 
 
 def _packed(positions: Iterable[Position]) -> str:
     return json.dumps(
         [
-            [b64encode(each.head).decode(), each.offset, b64encode(each.tail).decode(), each.newest]
-            for each in positions
+            [b64encode(p.head).decode(), p.offset, b64encode(p.tail).decode(), p.newest, p.archive]
+            for p in positions
         ]
     )
 
 
 def _unpacked(cursor: str) -> list[Position]:
     return [
-        Position(b64decode(head), offset, b64decode(tail), newest)
-        for head, offset, tail, newest in json.loads(cursor)
+        Position(
+            b64decode(head), offset, b64decode(tail), newest, tuple(archive) if archive else None
+        )
+        for head, offset, tail, newest, archive in json.loads(cursor)
     ]
 
 
 def rotations(log: Log) -> list[str]:
     """
-    Find the rotations of *log*, oldest first.
+    Find what may be rotations of *log*, oldest first.
 
     Raises:
         BotalertError: Their directory cannot be read.
     """
     try:
-        paths = _globbed(log) if log.history else names.rotations(log.path)
+        paths = _globbed(log) if log.history else _beside(log)
         modified = {}
         for path in paths:
-            if os.path.isfile(path):
+            if os.path.isfile(path) and os.path.abspath(path) not in log.others:
                 modified[path] = os.stat(path).st_mtime
     except FileNotFoundError:
         # The directory is gone, or a file was renamed since it was listed:
@@ -329,19 +422,31 @@ def rotations(log: Log) -> list[str]:
     return names.in_order(log.path, whole, modified)
 
 
+def is_named_after(path: str, log: Log) -> bool:
+    """Tell whether the name of *path* says that it is a rotation of *log*."""
+    name = os.path.basename(path)
+    lives = (log.path, os.path.realpath(log.path))
+    return any(names.suffix_of(name, os.path.basename(live)) is not None for live in lives)
+
+
+def _beside(log: Log) -> list[str]:
+    """List what is called like *log*, also where it is linked to."""
+    lives = dict.fromkeys([log.path, os.path.realpath(log.path)])
+    return list(dict.fromkeys(path for live in lives for path in names.namesakes(live)))
+
+
 def _globbed(log: Log) -> list[str]:
     """
     Find what the globs of *log* mean.
 
     Several logs may share one folder for their rotations: those that are
-    called like this one are its own.  If none is, they are called otherwise.
+    called like this one are its own.
     """
     found = {path for pattern in log.history for path in glob.glob(pattern)}
     live = os.path.realpath(log.path)
-    others = sorted(path for path in found if os.path.realpath(path) != live)
-    name = os.path.basename(log.path)
-    own = [path for path in others if names.suffix_of(os.path.basename(path), name) is not None]
-    return own or others
+    return sorted(
+        path for path in found if os.path.realpath(path) != live and is_named_after(path, log)
+    )
 
 
 @contextmanager
@@ -364,23 +469,48 @@ def _opened(path: str) -> Iterator[LogStream]:
         raise reading_error(path, error) from error
 
 
-def _is_same(position: Position, head: bytes, stream: LogStream) -> bool:
-    """Tell whether *position* is one of the file that begins with *head*."""
-    shorter = min(len(head), len(position.head))
-    if not shorter or head[:shorter] != position.head[:shorter]:
+def _reaches(stream: LogStream, position: Position) -> bool:
+    """Tell whether *stream* is the file of *position*, or a whole copy of it."""
+    if not position.tail:
         return False
-    if position.offset == READ_WHOLE or not _reaches(stream, position.offset):
-        return True  # A copy, or the same file while it is written again.
     stream.seek(position.offset - len(position.tail))
     return stream.read(len(position.tail)) == position.tail
 
 
-def _reaches(stream: LogStream, offset: int) -> bool:
-    """Tell whether *stream* has *offset* bytes; an archive is unpacked up to there."""
-    if offset == 0:
+def _is_beginning(stream: LogStream, other: LogStream) -> bool:
+    """Tell whether *other* begins with all that is in *stream*."""
+    while piece := stream.read(_COMPARED_BYTES):
+        if other.read(len(piece)) != piece:
+            return False
+    return True
+
+
+def _ends_in(stream: LogStream, position: Position) -> bool:
+    """
+    Tell whether *stream* ends before *position*, as the file did there.
+
+    What is known of it is its tail; of a file that ends before that, the
+    head must do.
+    """
+    content_end = _length(stream, position.offset)
+    known_from = position.offset - len(position.tail)
+    if content_end is None:
+        return False
+    if content_end <= known_from:
         return True
-    stream.seek(offset - 1)
-    return bool(stream.read(1))
+    stream.seek(known_from)
+    return position.tail.startswith(stream.read(len(position.tail)))
+
+
+def _length(stream: LogStream, limit: int) -> int | None:
+    """Tell how many bytes *stream* has; None if they are *limit* or more."""
+    length = 0
+    stream.seek(0)
+    while piece := stream.read(_COMPARED_BYTES):
+        length += len(piece)
+        if length >= limit:
+            return None
+    return length
 
 
 def _is_finished(file: _File, newer: Sequence[_File]) -> bool:
@@ -391,30 +521,20 @@ def _is_finished(file: _File, newer: Sequence[_File]) -> bool:
     has not begun a newer one.  A newer file that begins like this one is
     what it is just being copied from.
     """
-    if file.packed:
+    if file.archive:
         return True
-    return any(other.head and not other.begins_like(file) for other in newer)
+    return any(other.head and not other.begins_like(file.head) for other in newer)
 
 
-def _position_at(stream: LogStream, offset: int) -> Position:
-    """Describe the position *offset* of *stream*."""
-    stream.seek(0)
-    head = stream.read(min(offset, HEAD_BYTES))
-    stream.seek(max(offset - TAIL_BYTES, 0))
-    return Position(head, offset, stream.read(min(offset, TAIL_BYTES)), newest=False)
-
-
-def _end_of_lines(stream: LogStream) -> int:
-    """Find the offset behind the last newline of a plain file."""
+def _end_of_lines(stream: LogStream) -> Position:
+    """Describe the position behind the last newline of a plain file."""
     end = stream.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(end - HEAD_BYTES, 0)
-        stream.seek(start)
-        newline = stream.read(end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
+    stream.seek(max(end - _COMPARED_BYTES, 0))
+    content = stream.read(_COMPARED_BYTES)
+    whole = content[: content.rfind(b"\n") + 1]
+    offset = max(end - _COMPARED_BYTES, 0) + len(whole)
+    stream.seek(0)
+    return Position(stream.read(min(offset, HEAD_BYTES)), offset, whole[-NEWEST_TAIL_BYTES:])
 
 
 def _gap(tail: bytes, resumed: bytes) -> str:

@@ -60,8 +60,8 @@ _OVERRUN = re.compile(rb'"MESSAGE":"Missed ([0-9]{1,18}) kernel messages')
 
 _PIPE_BYTES = 1 << 16
 
-Consumer = Callable[[bytes, Iterable[bytes]], None]
-"""Takes the first bytes of the reading and the blocks of it that are new."""
+Consumer = Callable[[Iterable[bytes]], None]
+"""Takes the blocks that are new."""
 
 
 def is_journal(log: str) -> bool:
@@ -236,7 +236,7 @@ class JournalReading:
         """Give what follows *known*; tell whether anything came, be it known."""
         with self._running(start) as output:
             entries = _NewEntries(LineBlocks(output, unfinished=False), known, begun=bool(start))
-            consume(output.peek(), entries)
+            consume(entries)
             if not output.given_bytes:
                 _demand_readable(self._log)
         if output.complaint:

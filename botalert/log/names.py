@@ -15,11 +15,15 @@ from botalert.log.unpack import STANDARD_INPUT
 
 PACKED_ENDINGS = (".gz", ".xz", ".bz2", ".zst")
 
-# What rotation adds to a name: digits with what may stand between them, or a
-# word or two with a year or more of digits.
-_SUFFIX = r"[-._](?:old|[0-9][-_.:T+0-9]*|[-_.:+A-Za-z0-9]*[0-9]{4}[-_.:+A-Za-z0-9]*)"
-_ROTATED = re.compile(rf"(?P<live>.+?)(?P<suffix>{_SUFFIX})")
-_NUMBER = re.compile(r"[-._]([0-9]{1,4})")
+# What rotation adds to a name: a number; a date, with what may stand between
+# its digits; or a word or two with a year in it.  An address is no date.
+_SUFFIX = re.compile(
+    r"[-._@~](?!\d+\.\d+\.\d+\.\d+$)"
+    r"(?:old|\d{1,3}|\d[-_.:T+0-9]{3,}|[-_.:+A-Za-z0-9]*(?:19[7-9]|20\d)\d[-_.:+A-Za-z0-9]*)",
+    re.ASCII,
+)
+# More is a date: %m%d or %Y.
+_NUMBER = re.compile(r"[-._]([0-9]{1,3})")
 
 
 def expanded(patterns: Iterable[str]) -> list[str]:
@@ -74,7 +78,7 @@ def suffix_of(path: str, live_path: str) -> str | None:
     for before, after in ((live_path, ""), (stem, extension)):
         if bare.startswith(before) and bare.endswith(after):
             added = bare[len(before) : len(bare) - len(after)]
-            if re.fullmatch(_SUFFIX, added):
+            if _SUFFIX.fullmatch(added):
                 return added
     return None
 
@@ -124,12 +128,17 @@ def _begins_with_year(suffix: str) -> bool:
     return re.match(r"[-._](?:19[7-9]|20[0-9])[0-9][-_.]?(?:0[1-9]|1[0-2])", suffix) is not None
 
 
-def rotations(live_path: str) -> list[str]:
-    """List the files beside *live_path* whose names say that they are rotations of it."""
+def namesakes(live_path: str) -> list[str]:
+    """List the files beside *live_path* whose names begin or end as its own does."""
     directory, name = os.path.split(live_path)
+    stem, extension = os.path.splitext(name)
     with os.scandir(directory or ".") as entries:
         return [
             os.path.join(directory, entry.name)
             for entry in entries
-            if entry.name != name and suffix_of(entry.name, name) is not None
+            if entry.name != name
+            and (
+                entry.name.startswith(name)
+                or (entry.name.startswith(stem) and unpacked_name(entry.name).endswith(extension))
+            )
         ]

@@ -20,7 +20,6 @@ from botalert.log import zstandard
 from botalert.log.blocks import LogStream
 
 STANDARD_INPUT = "-"
-PEEK_BYTES = 4096
 
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
@@ -82,11 +81,6 @@ def _corrupt(path: str, error: Exception) -> BotalertError:
         f"{path}: the archive is damaged or cut short: {error}. "
         "Restore it, or unpack it by hand to see how far it goes."
     )
-
-
-def beginning(stream: LogStream) -> bytes:
-    """Look at the first bytes of *stream*, from :func:`opened`, without reading them."""
-    return stream.peek(PEEK_BYTES)
 
 
 def is_plain(stream: LogStream) -> bool:
