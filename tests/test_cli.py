@@ -302,6 +302,15 @@ def test_check_warns_of_one_file_under_two_names_and_of_a_broken_template(place)
     assert "'nonsense' is undefined" in text
 
 
+def test_check_warns_of_two_logs_that_hold_the_same_packets(place):
+    """As kern.log and syslog do."""
+    (place / "syslog").write_text(f"Nov 20 09:59:00 fw1 cron[1]: x\n{LOG}")
+    conf = CONF.format(place).replace("fw.log", f"fw.log, {place}/syslog")
+    (place / "botalert.conf").write_text(conf)
+    expected = f"{place}/fw.log and {place}/syslog hold the same packets, which would count twice"
+    assert expected in output("check", cwd=place)
+
+
 def test_check_refuses_what_run_would_refuse(place):
     """With every fault on a line of its own."""
     (place / "botalert.conf").write_text(CONF.format(place).replace("DPT", "DTP"))

@@ -4,9 +4,7 @@ What each command does.
 
 import argparse
 import os
-import shutil
 import socket
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any
 
 from botalert import job, lock, state
 from botalert.cli.arguments import SYSTEM_CONFIG
+from botalert.cli.machine import machine_warnings
 from botalert.cli.output import (
     ALERT_COLUMNS,
     DETECTION_COLUMNS,
@@ -29,12 +28,9 @@ from botalert.cli.output import (
 from botalert.cli.standard_error import complain, remark
 from botalert.config import Config, LogSettings, load
 from botalert.config.conditions import read_condition
-from botalert.config.mailserver import MAILDIR, SENDMAIL
-from botalert.config.warnings import config_warnings
 from botalert.detect import Detection, detections
-from botalert.errors import BotalertError, DataError, UsageError
+from botalert.errors import DataError, UsageError
 from botalert.grammar.packets import canonical_address
-from botalert.log import journal
 from botalert.log.blocks import LineBlocks
 from botalert.mail import opened_transport
 from botalert.match import Signal, field_values, first_failure, matches
@@ -245,60 +241,12 @@ def _check(options: Options, now: datetime) -> int:
         print(f"[{signal.name}] {signal_words(signal)}")
     if config.recipients is not None:
         print(f"\nalerts go to {', '.join(config.recipients.addresses)} by {config.mailserver}")
-    warnings = [
-        *config_warnings(config, [name for _, name in socket.if_nameindex()]),
-        *_log_warnings(config),
-        *_place_warnings(config),
-        *_template_errors(config, now),
-    ]
+    warnings = [*machine_warnings(config, now)]
     if warnings:
         print()
     for warning in warnings:
         print(f"warning: {printable(warning)}")
     return os.EX_OK
-
-
-def _log_warnings(config: Config) -> Iterator[str]:
-    seen: dict[tuple[int, int], str] = {}
-    for path in (log.path for log in job.configured_logs(config)):
-        if journal.is_journal(path):
-            if shutil.which(journal.PROGRAM) is None:
-                yield f"logfile: {path}: there is no program {journal.PROGRAM}"
-            continue
-        try:
-            about = os.stat(path)
-        except OSError as error:
-            yield f"logfile: {path}: {error.strerror}"
-            continue
-        if not stat.S_ISREG(about.st_mode):
-            yield f"logfile: {path}: is no plain file, which run cannot read on from"
-        elif not os.access(path, os.R_OK):
-            yield f"logfile: {path}: may not be read by this user"
-        other = seen.setdefault((about.st_dev, about.st_ino), path)
-        if other != path:
-            yield f"logfile: {path} and {other} are one file: its packets would count twice"
-
-
-def _place_warnings(config: Config) -> Iterator[str]:
-    """Tell what run could not use of what is there."""
-    try:
-        state.exists(config.statefile)
-    except BotalertError as error:
-        yield f"statefile: {error}"
-    server = config.mailserver
-    if server.scheme == SENDMAIL and shutil.which(server.path) is None:
-        yield f"mailserver: {server}: is no program that this user can run"
-    if server.scheme == MAILDIR and os.path.exists(server.path) and not os.path.isdir(server.path):
-        yield f"mailserver: {server}: is there, and no directory"
-
-
-def _template_errors(config: Config, now: datetime) -> Iterator[str]:
-    templates = template_environment(config.templates)
-    for signal in config.signals:
-        try:
-            job.rendered_sample(config, signal, templates, socket.gethostname(), now)
-        except BotalertError as error:
-            yield f"[{signal.name}] template: {error}"
 
 
 def _list(options: Options, now: datetime) -> int:
