@@ -125,8 +125,8 @@ def configured_logs(config: Config) -> list[SelectedLog]:
     """Give the configured logs, each by the file being written."""
     found: dict[str, SelectedLog] = {}
     for settings in config.logs:
-        for history in names.histories(names.expanded(settings.paths)):
-            log = SelectedLog((names.live(history),), settings)
+        for path in names.live_logs(settings.paths):
+            log = SelectedLog((path,), settings)
             found.setdefault(os.path.realpath(log.key), log)  # A link is no other log.
     return list(found.values())
 
@@ -391,9 +391,10 @@ class _Failures:
             )
             self._faults.add(type(error)(f"{str(error).rstrip('.')}. {kept}"))
         for (address, reason), number in self._refused.items():
+            remedy = "It may be taken later" if reason.startswith("4") else "Correct [recipients]"
             self._faults.tell(
                 f"{address}: was refused ({reason}) for {_counted(number, 'alert')} "
-                "that the others got. Correct [recipients]."
+                f"that the others got. {remedy}."
             )
 
 

@@ -562,9 +562,9 @@ def test_check_warns_of_what_run_could_not_use(place):
     assert [
         line for line in warned if line.startswith("warning: ") and "journalctl" not in line
     ] == [
-        f"warning: logfile: /dev/null: {refused}",
         f"warning: logfile: {place}/directory.log: {refused}",
         f"warning: logfile: {place}/fifo.log: {refused}",
+        f"warning: logfile: /dev/null: {refused}",
         f"warning: statefile: {place}/state.db: is there, and no plain file. "
         "Name another in statefile:.",
         "warning: mailserver: sendmail:/nope: is no program that this user can run",

@@ -23,7 +23,7 @@ from botalert.errors import (
     writing_error,
 )
 from botalert.log.blocks import LINE_LIMIT_BYTES, LineBlocks
-from botalert.log.names import expanded, histories, live
+from botalert.log.names import histories, live_logs
 from botalert.log.twins import are_twins
 from botalert.log.unpack import opened
 
@@ -152,17 +152,20 @@ def test_rotations_of_one_log_are_one_history_oldest_first():
         ["d/x.log.gz"],
         ["e/v1.2.3"],
     ]
-    assert live(histories(named)[0]) == "a/messages"
 
 
-def test_globs_are_expanded_in_name_order_and_a_missing_log_stays(tmp_path):
-    """So that it can be told."""
-    for name in ("b.log", "a.log"):
+def test_a_glob_means_the_live_files_of_logs_and_a_missing_log_stays(tmp_path):
+    """So that it can be told; one that is absent in the middle of a rotation is meant, too."""
+    for name in ("b.log", "a.log", "a.log.1", "c.log.1", "c.log.2.gz", "10.0.0.1", "10.0.0.2", "d"):
         (tmp_path / name).touch()
-    patterns = [f"{tmp_path}/*.log", f"{tmp_path}/a.log", f"{tmp_path}/none*", "/nowhere/x"]
-    assert expanded(patterns) == sorted(
-        [f"{tmp_path}/a.log", f"{tmp_path}/b.log", f"{tmp_path}/none*", "/nowhere/x"]
-    )
+    here = str(tmp_path)
+    assert live_logs([f"{here}/*.log"]) == [f"{here}/{name}.log" for name in "abc"]
+    assert live_logs([f"{here}/a.log", f"{here}/a*", f"{here}/none*", "/nowhere/x"]) == [
+        f"{here}/a.log",
+        f"{here}/none*",
+        "/nowhere/x",
+    ]
+    assert live_logs([f"{here}/10.*"]) == [f"{here}/10.0.0.1", f"{here}/10.0.0.2"]
 
 
 @pytest.mark.parametrize(

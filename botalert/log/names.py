@@ -6,6 +6,7 @@ logrotate writes messages.1, messages.2.gz, messages-20261119.xz, with
 or fw.1.log; savelog and newsyslog begin with .0, and some write .old.
 """
 
+import fnmatch
 import glob
 import os
 import re
@@ -26,17 +27,19 @@ _SUFFIX = re.compile(
 _NUMBER = re.compile(r"[-._]([0-9]{1,3})")
 
 
-def expanded(patterns: Iterable[str]) -> list[str]:
+def live_logs(patterns: Iterable[str]) -> list[str]:
     """
-    Give the paths that *patterns* mean, in name order, each once.
+    Give the logs that *patterns* mean, each by the name of its live file, once.
 
-    A pattern that matches nothing stays, so that the missing log is told.
+    A glob also means a log of which only rotations are there just now.  A
+    pattern that means nothing stays, so that the missing log is told.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        matching = glob.glob(pattern) if glob.has_magic(pattern) else []
-        found.update(dict.fromkeys(sorted(matching) or [pattern]))
-    return sorted(found)
+        named = [*glob.glob(pattern), *glob.glob(f"{pattern}*")] if glob.has_magic(pattern) else []
+        lives = {_live_name(path, named) for path in named}
+        found.update(dict.fromkeys(sorted(fnmatch.filter(lives, pattern)) or [pattern]))
+    return list(found)
 
 
 def histories(paths: Iterable[str]) -> list[list[str]]:
@@ -50,11 +53,6 @@ def histories(paths: Iterable[str]) -> list[list[str]]:
     for path in named:
         families.setdefault(_live_name(path, named), []).append(path)
     return [in_order(live, family) for live, family in families.items()]
-
-
-def live(history: Sequence[str]) -> str:
-    """Give the file of *history* that is being written."""
-    return history[-1]
 
 
 def unpacked_name(path: str) -> str:
