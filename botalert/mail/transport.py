@@ -1,13 +1,11 @@
 """
-What a transport is, and which one ``mailserver:`` means.
+What a transport is, and how it fails.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Protocol
 
-from botalert.config.mailserver import MAILDIR, SENDMAIL, MailServer
 from botalert.errors import TryAgainError
 
 
@@ -45,24 +43,3 @@ class Transport(Protocol):
     def close(self) -> None:
         """Take leave of the server."""
         ...
-
-
-@contextmanager
-def opened_transport(server: MailServer, user: str, password_file: str) -> Iterator[Transport]:
-    """Give the transport that *server* means; connects when the first mail is sent."""
-    # Each brings modules of its own (ssl, mailbox): import only what is used.
-    transport: Transport
-    if server.scheme == MAILDIR:
-        from botalert.mail.maildir import MaildirTransport
-
-        transport = MaildirTransport(server.path)
-    elif server.scheme == SENDMAIL:
-        from botalert.mail.sendmail import SendmailTransport
-
-        transport = SendmailTransport(server.path)
-    else:
-        from botalert.mail.smtp import SmtpTransport
-
-        transport = SmtpTransport(server, user, password_file)
-    with closing(transport):
-        yield transport
