@@ -467,6 +467,33 @@ def test_a_log_cut_to_a_part_doubles_nothing_and_is_told(tmp_path):
     assert len(reader.gaps) == 1
 
 
+def test_a_log_cut_to_a_part_and_written_on_and_rotated_doubles_nothing(tmp_path):
+    """What goes on otherwise than what is known was cut there."""
+    path = tmp_path / "messages"
+    path.write_bytes(lines(*range(1, 101)))
+    reader = Reader(path)
+    reader.run()
+    path.write_bytes(lines(*range(1, 61), *range(101, 121)))
+    path.rename(path.with_name("messages.1"))
+    path.write_bytes(lines(130))
+    assert reader.run() == [*range(101, 121), 130]
+    assert reader.run() == []
+    assert len(reader.gaps) == 1
+
+
+def test_what_the_first_run_could_not_read_and_was_not_to_stays_unread(tmp_path):
+    """Another user's rotation, whose permission is given later."""
+    path = tmp_path / "messages"
+    path.with_name("messages.1.gz").write_bytes(gzip.compress(lines(1))[:-9])
+    path.write_bytes(lines(2))
+    reader = Reader(path, first=FirstRun.LIVE)
+    assert (reader.run(), len(reader.faults)) == ([2], 1)
+    path.with_name("messages.1.gz").rename(path.with_name("messages.2.gz"))
+    path.rename(path.with_name("messages.1"))
+    path.write_bytes(lines(3))
+    assert (reader.run(), reader.gaps) == ([3], [])
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_files_that_begin_alike_are_told_apart_by_what_follows(tmp_path, pack):
     """As the kernel's messages of two boots."""

@@ -54,12 +54,13 @@ LISTINGS = 8
 # What is shown of a line to tell when it was written.
 GAP_CHARACTERS = 40
 _COMPARED_BYTES = 1 << 16
+READ_TO_ITS_END = -1
 
 Consumer = Callable[[Iterable[bytes]], None]
 """Takes the blocks of one file that are new."""
 
-ArchiveStamp = tuple[int, int]
-"""Size and time of an archive: neither changes when it is renamed."""
+Stamp = tuple[int, int]
+"""Size and time of a file: neither changes when it is renamed."""
 
 
 class Position(NamedTuple):
@@ -74,15 +75,16 @@ class Position(NamedTuple):
             the same file there, and when its last line was written.
         newest: Whether nothing newer was known when it was read: if it is
             nowhere to be found then, what was written since is missing.
-        archive: The archive of which nothing is to be read any more, so
-            that it need not be unpacked again; None for a plain file.
+        archive: The stamp of an archive of which nothing is to be read any
+            more, so that it need not be unpacked again; also of a file that
+            the first run could not read and was not to.
     """
 
     head: bytes
     offset: int
     tail: bytes
     newest: bool = False
-    archive: ArchiveStamp | None = None
+    archive: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +134,16 @@ class _File:
     Attributes:
         path: Where.
         head: Its first bytes, after unpacking.
-        archive: Its size and time if it is an archive, to which nothing is
-            added any more; else None.
+        stamp: Its size and time.
+        packed: Whether it is an archive, to which nothing is added any more.
         live: Whether it is the one being written.
         named: Whether its name says that it is of this log.
     """
 
     path: str
     head: bytes
-    archive: ArchiveStamp | None
+    stamp: Stamp
+    packed: bool
     live: bool
     named: bool
 
@@ -248,14 +251,15 @@ class Reading:
             live = path == self._log.path
             try:
                 with _opened(path) as stream:
-                    about = os.stat(path)
-                    plain = unpack.is_plain(stream)
-                    archive = None if plain else (about.st_size, about.st_mtime_ns)
+                    packed = not unpack.is_plain(stream)
                     named = live or is_named_after(path, self._log)
-                    files.append(_File(path, stream.read(HEAD_BYTES), archive, live, named))
+                    head = stream.read(HEAD_BYTES)
+                    files.append(_File(path, head, _stamp(path), packed, live, named))
             except BotalertError as error:
                 if live and self._first is not None:
                     raise  # The next run is the first, too.
+                if self._first in (FirstRun.LIVE, FirstRun.NEW):
+                    self._known.append(_Known(Position(b"", 0, b"", archive=_stamp(path))))
                 self.faults.append(error)
         return files
 
@@ -264,8 +268,8 @@ class Reading:
         for file in files:
             if first is FirstRun.ALL or (first is FirstRun.LIVE and file.live) or not file.head:
                 continue
-            if file.archive:
-                position = Position(file.head, 0, b"", archive=file.archive)
+            if file.packed:
+                position = Position(file.head, 0, b"", archive=file.stamp)
             else:
                 with _opened(file.path) as stream:
                     position = _end_of_lines(stream)
@@ -274,12 +278,10 @@ class Reading:
 
     def _find(self, file: _File) -> _Known | None:
         """Find the position that *file* reaches, the farthest if there are more."""
+        untouched = (each for each in self._known if each.position.archive == file.stamp)
+        known = next((each for each in untouched if file.head.startswith(each.position.head)), None)
         alike = [each for each in self._known if file.begins_like(each.position.head)]
-        if not alike:
-            return None
-        untouched = (each for each in alike if file.archive == each.position.archive is not None)
-        known = next(untouched, None)
-        if known is None:
+        if known is None and alike:
             with _opened(file.path) as stream:
                 reached = [each for each in alike if _reaches(stream, each.position)]
             known = max(reached, key=lambda each: each.position.offset, default=None)
@@ -290,11 +292,11 @@ class Reading:
     def _read_file(self, file: _File, newer: Sequence[_File], consume: Consumer) -> None:
         """Read what is new in *file*."""
         known = self._find(file)
-        if known is None and (self._is_copy(file) or not file.named or not file.head):
+        if known is not None and known.position.archive == file.stamp:
             return
-        if known is not None and known.position.archive == file.archive is not None:
+        start = known.position if known is not None else self._start_of(file)
+        if start is None or not file.head:
             return
-        start = known.position if known is not None else Position(b"", 0, b"")
         with _opened(file.path) as stream:
             stream.seek(start.offset)
             blocks = LineBlocks(stream, offset=start.offset, unfinished=_is_finished(file, newer))
@@ -303,33 +305,40 @@ class Reading:
         self.read_bytes += blocks.offset - start.offset
         if known is None and not self._resumed:
             self._resumed = file.head
-        self._note(known, recorder.position()._replace(archive=file.archive), file.path)
+        archive = file.stamp if file.packed else None
+        self._note(known, recorder.position()._replace(archive=archive), file.path)
 
-    def _is_copy(self, file: _File) -> bool:
+    def _start_of(self, file: _File) -> Position | None:
         """
-        Tell whether *file*, which reaches no position, holds nothing new.
+        Tell from where to read *file*, which reaches no position; None if nothing is new in it.
 
-        It is a copy of what was read if it is the beginning of a file that is
-        there, or ends where we know what stood: logs are copied before they
-        are cut.  The live file is none then, but was cut to a part.
+        It holds nothing new if it is the beginning of a file that is there,
+        or of one that was: logs are copied before they are cut.  If it goes
+        on otherwise than what is known, it was cut there and written again.
         """
         for known in [each for each in self._known if file.begins_like(each.position.head)]:
             with _opened(file.path) as stream:
-                if known.path is not None and known.path != file.path:
+                if known.path is None:
+                    agreed = _agreed(stream, known.position)
+                elif known.path != file.path:
                     with _opened(known.path) as other:
-                        if _is_beginning(stream, other):
-                            return True
-                elif known.path is None and _ends_in(stream, known.position):
-                    if file.live:
-                        self._cut(known, file)
-                    return True
-        return False
-
-    def _cut(self, known: _Known, file: _File) -> None:
-        """Go on at the end of the live file, which was cut to a part of what was read."""
-        self.missing = _gap(known.position.tail, b"")
-        with _opened(file.path) as stream:
-            self._note(known, _end_of_lines(stream), file.path)
+                        agreed = None if not _is_beginning(stream, other) else READ_TO_ITS_END
+                else:
+                    agreed = None
+                if agreed is None:
+                    continue
+                if agreed == READ_TO_ITS_END:
+                    if not (file.live and known.path is None):
+                        return None
+                    self.missing = _gap(known.position.tail, b"")
+                    return _end_of_lines(stream)
+                known_from = known.position.offset - len(known.position.tail)
+                return Position(
+                    known.position.head[:agreed],
+                    agreed,
+                    known.position.tail[: agreed - known_from],
+                )
+        return Position(b"", 0, b"") if file.named else None
 
     def _note(self, known: _Known | None, position: Position, path: str) -> None:
         if position.head:
@@ -469,6 +478,14 @@ def _opened(path: str) -> Iterator[LogStream]:
         raise reading_error(path, error) from error
 
 
+def _stamp(path: str) -> Stamp:
+    try:
+        about = os.stat(path)
+    except FileNotFoundError as error:
+        raise _VanishedError from error
+    return about.st_size, about.st_mtime_ns
+
+
 def _reaches(stream: LogStream, position: Position) -> bool:
     """Tell whether *stream* is the file of *position*, or a whole copy of it."""
     if not position.tail:
@@ -485,21 +502,27 @@ def _is_beginning(stream: LogStream, other: LogStream) -> bool:
     return True
 
 
-def _ends_in(stream: LogStream, position: Position) -> bool:
+def _agreed(stream: LogStream, position: Position) -> int | None:
     """
-    Tell whether *stream* ends before *position*, as the file did there.
+    Tell how far *stream* is what was read up to *position*, by whole lines.
 
-    What is known of it is its tail; of a file that ends before that, the
-    head must do.
+    Returns:
+        ``READ_TO_ITS_END`` where it ends before it differs, an offset where
+        it differs, and None where it is another file.  What is known is the
+        tail; of a file that ends before that, the head must do.
     """
-    content_end = _length(stream, position.offset)
     known_from = position.offset - len(position.tail)
-    if content_end is None:
-        return False
-    if content_end <= known_from:
-        return True
+    length = _length(stream, position.offset)
+    if length is not None and length <= known_from:
+        return READ_TO_ITS_END
     stream.seek(known_from)
-    return position.tail.startswith(stream.read(len(position.tail)))
+    here = stream.read(len(position.tail))
+    pairs = enumerate(zip(here, position.tail, strict=False))
+    differs = next((place for place, (one, other) in pairs if one != other), len(here))
+    if differs == len(here):
+        return READ_TO_ITS_END
+    line_end = here.rfind(b"\n", 0, differs) + 1
+    return known_from + line_end if line_end else None
 
 
 def _length(stream: LogStream, limit: int) -> int | None:
@@ -521,7 +544,7 @@ def _is_finished(file: _File, newer: Sequence[_File]) -> bool:
     has not begun a newer one.  A newer file that begins like this one is
     what it is just being copied from.
     """
-    if file.archive:
+    if file.packed:
         return True
     return any(other.head and not other.begins_like(file.head) for other in newer)
 
