@@ -595,6 +595,28 @@ def test_files_that_vanish_as_they_are_opened_are_looked_for_again(tmp_path):
     assert LISTINGS > 1
 
 
+def test_a_file_that_has_taken_anothers_name_meanwhile_is_not_read_for_it(log):
+    """Between matching a file and reading it, logrotate may rename all of them."""
+    path, reader = log
+    path.write_bytes(lines(1, 2, 3, 4))
+    path.rename(path.with_name("messages.1"))
+    path.write_bytes(lines(5))
+    reading = Reading(reader.log, reader.known, FirstRun.ALL)
+    seen: list[int] = []
+
+    def consume(blocks) -> None:
+        seen.extend(numbers_in(b"".join(blocks)))
+        if seen == [4]:
+            path.with_name("messages.1").rename(path.with_name("messages.2"))
+            path.rename(path.with_name("messages.1"))
+            path.write_bytes(lines(6))
+
+    reading.read(consume)
+    reader.known = reading.cursor()
+    assert seen == [4, 5, 6]
+    assert reader.run() == []
+
+
 def test_a_log_that_cannot_be_read_is_an_error_of_ours(tmp_path):
     """Not a traceback."""
     with pytest.raises(NoInputError):

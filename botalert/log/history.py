@@ -38,6 +38,7 @@ from botalert.errors import (
 )
 from botalert.log import names, unpack
 from botalert.log.blocks import LineBlocks, LogStream
+from botalert.log.unpack import Identity
 from botalert.model import FirstRun
 
 # Some lines: few files of a log begin with the same ones, and those are told
@@ -115,15 +116,15 @@ class _Known:
 
     Attributes:
         position: How far.
-        path: The file that reaches it; None if none was found.
+        file: The file that reaches it; None if none was found.
     """
 
     position: Position
-    path: str | None = None
+    file: "_File | None" = None
 
     def is_lost(self) -> bool:
         """Tell whether it should have been found and was not."""
-        return self.position.newest and self.path is None
+        return self.position.newest and self.file is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class _File:
     Attributes:
         path: Where.
         head: Its first bytes, after unpacking.
+        identity: What it keeps when it is renamed in the middle of a reading.
         stamp: Its size and time.
         packed: Whether it is an archive, to which nothing is added any more.
         live: Whether it is the one being written.
@@ -142,6 +144,7 @@ class _File:
 
     path: str
     head: bytes
+    identity: Identity
     stamp: Stamp
     packed: bool
     live: bool
@@ -210,10 +213,10 @@ class Reading:
 
     def cursor(self) -> str:
         """Tell how far the log has been read, as text to be kept."""
-        found = [known for known in self._known if known.path is not None]
-        absent = [known for known in self._known if known.path is None][-KEPT_ABSENT:]
+        found = [known for known in self._known if known.file is not None]
+        absent = [known for known in self._known if known.file is None][-KEPT_ABSENT:]
         newest = self._awaited or (found[-1] if found else None)
-        kept = (known for known in self._known if known.path is not None or known in absent)
+        kept = (known for known in self._known if known.file is not None or known in absent)
         return _packed(_kept(known.position, newest=known is newest) for known in kept)
 
     def remarks(self) -> list[str]:
@@ -222,7 +225,7 @@ class Reading:
 
     def _read_listed(self, consume: Consumer) -> None:
         for known in self._known:
-            known.path = None
+            known.file = None
         files = self._listed()
         if self._first is not None:
             self._pass_over(files, self._first)
@@ -250,16 +253,18 @@ class Reading:
         for path in paths:
             live = path == self._log.path
             try:
-                with _opened(path) as stream:
+                about = _stat(path)
+                identity = unpack.identity_of(about)
+                with _opened(path, identity) as stream:
                     packed = not unpack.is_plain(stream)
                     named = live or is_named_after(path, self._log)
                     head = stream.read(HEAD_BYTES)
-                    files.append(_File(path, head, _stamp(path), packed, live, named))
+                files.append(_File(path, head, identity, _stamp(about), packed, live, named))
             except BotalertError as error:
                 if live and self._first is not None:
                     raise  # The next run is the first, too.
                 if self._first in (FirstRun.LIVE, FirstRun.NEW):
-                    self._known.append(_Known(Position(b"", 0, b"", archive=_stamp(path))))
+                    self._known.append(_Known(Position(b"", 0, b"", archive=_stamp(_stat(path)))))
                 self.faults.append(error)
         return files
 
@@ -271,7 +276,7 @@ class Reading:
             if file.packed:
                 position = Position(file.head, 0, b"", archive=file.stamp)
             else:
-                with _opened(file.path) as stream:
+                with _opened(file.path, file.identity) as stream:
                     position = _end_of_lines(stream)
             if position.head:
                 self._known.append(_Known(position))
@@ -282,11 +287,11 @@ class Reading:
         known = next((each for each in untouched if file.head.startswith(each.position.head)), None)
         alike = [each for each in self._known if file.begins_like(each.position.head)]
         if known is None and alike:
-            with _opened(file.path) as stream:
+            with _opened(file.path, file.identity) as stream:
                 reached = [each for each in alike if _reaches(stream, each.position)]
             known = max(reached, key=lambda each: each.position.offset, default=None)
         if known is not None:
-            known.path = file.path
+            known.file = file
         return known
 
     def _read_file(self, file: _File, newer: Sequence[_File], consume: Consumer) -> None:
@@ -297,7 +302,7 @@ class Reading:
         start = known.position if known is not None else self._start_of(file)
         if start is None or not file.head:
             return
-        with _opened(file.path) as stream:
+        with _opened(file.path, file.identity) as stream:
             stream.seek(start.offset)
             blocks = LineBlocks(stream, offset=start.offset, unfinished=_is_finished(file, newer))
             recorder = _Recorder(blocks, start)
@@ -306,7 +311,7 @@ class Reading:
         if known is None and not self._resumed:
             self._resumed = file.head
         archive = file.stamp if file.packed else None
-        self._note(known, recorder.position()._replace(archive=archive), file.path)
+        self._note(known, recorder.position()._replace(archive=archive), file)
 
     def _start_of(self, file: _File) -> Position | None:
         """
@@ -317,18 +322,18 @@ class Reading:
         on otherwise than what is known, it was cut there and written again.
         """
         for known in [each for each in self._known if file.begins_like(each.position.head)]:
-            with _opened(file.path) as stream:
-                if known.path is None:
+            with _opened(file.path, file.identity) as stream:
+                if known.file is None:
                     agreed = _agreed(stream, known.position)
-                elif known.path != file.path:
-                    with _opened(known.path) as other:
+                elif known.file.path != file.path:
+                    with _opened(known.file.path, known.file.identity) as other:
                         agreed = None if not _is_beginning(stream, other) else READ_TO_ITS_END
                 else:
                     agreed = None
                 if agreed is None:
                     continue
                 if agreed == READ_TO_ITS_END:
-                    if not (file.live and known.path is None):
+                    if not (file.live and known.file is None):
                         return None
                     self.missing = _gap(known.position.tail, b"")
                     return _end_of_lines(stream)
@@ -340,11 +345,11 @@ class Reading:
                 )
         return Position(b"", 0, b"") if file.named else None
 
-    def _note(self, known: _Known | None, position: Position, path: str) -> None:
+    def _note(self, known: _Known | None, position: Position, file: _File) -> None:
         if position.head:
             if known is not None:
                 self._known.remove(known)
-            self._known.append(_Known(position, path))
+            self._known.append(_Known(position, file))
 
 
 class _Recorder:
@@ -459,10 +464,10 @@ def _globbed(log: Log) -> list[str]:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[LogStream]:
-    """Open a file of the log; raise _VanishedError if it is gone."""
+def _opened(path: str, identity: Identity) -> Iterator[LogStream]:
+    """Open a file of the log; raise _VanishedError if it is gone, or another has its name."""
     try:
-        kind = os.stat(path).st_mode
+        kind = _stat(path).st_mode
         if stat.S_ISDIR(kind):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(kind):  # A FIFO would be waited for without end.
@@ -470,7 +475,7 @@ def _opened(path: str) -> Iterator[LogStream]:
                 f"{path}: is no regular file, so how far it was read cannot be remembered. "
                 "Name a log file, or use `botalert scan`."
             )
-        with unpack.opened(path) as stream:
+        with unpack.opened(path, identity) as stream:
             yield stream
     except (FileNotFoundError, NoInputError) as error:
         raise _VanishedError from error
@@ -478,11 +483,14 @@ def _opened(path: str) -> Iterator[LogStream]:
         raise reading_error(path, error) from error
 
 
-def _stamp(path: str) -> Stamp:
+def _stat(path: str) -> os.stat_result:
     try:
-        about = os.stat(path)
+        return os.stat(path)
     except FileNotFoundError as error:
         raise _VanishedError from error
+
+
+def _stamp(about: os.stat_result) -> Stamp:
     return about.st_size, about.st_mtime_ns
 
 

@@ -6,9 +6,11 @@ numbers of RFC 1952, the xz format's section 2.1.1.1 and bzip2 don't.
 """
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -21,6 +23,9 @@ from botalert.log.blocks import LogStream
 
 STANDARD_INPUT = "-"
 
+Identity = tuple[int, int]
+"""Device and inode of a file: it keeps them when it is renamed."""
+
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
 _BZIP2 = b"BZh"
@@ -28,9 +33,12 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 @contextmanager
-def opened(path: str) -> Iterator[LogStream]:
+def opened(path: str, identity: Identity | None = None) -> Iterator[LogStream]:
     """
     Open the log at *path* ("-" is standard input), unpacked, for reading.
+
+    With *identity*, only the file that has it: another may have taken its
+    name, and then the file is not found.
 
     Errors that arise while the block is read from are told as ours, too.
 
@@ -39,8 +47,11 @@ def opened(path: str) -> Iterator[LogStream]:
             is an archive that is damaged or cut short.
     """
     try:
-        with _raw(path) as raw, _unpacked(path, raw) as stream:
-            yield stream
+        with _raw(path) as raw:
+            if identity is not None and identity_of(os.fstat(raw.fileno())) != identity:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            with _unpacked(path, raw) as stream:
+                yield stream
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise _corrupt(path, error) from error
     except OSError as error:
@@ -81,6 +92,11 @@ def _corrupt(path: str, error: Exception) -> BotalertError:
         f"{path}: the archive is damaged or cut short: {error}. "
         "Restore it, or unpack it by hand to see how far it goes."
     )
+
+
+def identity_of(about: os.stat_result) -> Identity:
+    """Give what tells a file from any other that is there at the same time."""
+    return about.st_dev, about.st_ino
 
 
 def is_plain(stream: LogStream) -> bool:
