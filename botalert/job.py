@@ -249,10 +249,11 @@ def run(
     """
     state.make_directory(config.statefile)
     with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
+        configured = frozenset(log.key for log in configured_logs(config))
         # What several logs tell of one source is united in the order of names.
         for log in sorted(logs, key=lambda log: log.key):
             with faults.collected():
-                _read_on(config, log, memory, outlook, faults)
+                _read_on(config, log, configured - {log.key}, memory, outlook, faults)
         pending = memory.pending(config.signal_names)
         if pending and not outlook.baseline:
             head = letterhead(config, outlook.machine, outlook.now)
@@ -266,9 +267,14 @@ def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
 
 
 def _read_on(
-    config: Config, log: SelectedLog, memory: state.State, outlook: Outlook, faults: Faults
+    config: Config,
+    log: SelectedLog,
+    others: frozenset[str],
+    memory: state.State,
+    outlook: Outlook,
+    faults: Faults,
 ) -> None:
-    """Read what is new in *log* and remember it together with how far that was."""
+    """Read what is new in *log*, none of *others*, and remember it with how far that was."""
     tallies: Tallies = {}
 
     def consume(blocks: Iterable[bytes]) -> None:
@@ -278,7 +284,6 @@ def _read_on(
         # again by the next run.
         unite(tallies, fold(hits(found, config.signals)))
 
-    others = frozenset(other.key for other in configured_logs(config)) - {log.key}
     reading = _reading(log, memory.cursor(log.key), outlook.now, others)
     reading.read(consume)
     new = memory.record(

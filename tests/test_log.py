@@ -24,7 +24,7 @@ from botalert.errors import (
 )
 from botalert.log.blocks import LINE_LIMIT_BYTES, LineBlocks
 from botalert.log.names import histories, live_logs
-from botalert.log.twins import are_twins
+from botalert.log.twins import twins
 from botalert.log.unpack import opened
 
 CONTENT = b"".join(b"line %d\n" % n for n in range(5000))
@@ -212,7 +212,5 @@ def test_two_logs_with_the_same_packets_are_told_apart_from_others(tmp_path):
     (tmp_path / "kern.log").write_bytes(b"".join(packet % n for n in range(5000)))
     (tmp_path / "syslog").write_bytes(b"Nov 20 x\n" + packet % 4999 + b"Nov 20 y\n")
     (tmp_path / "other").write_bytes(b"Nov 20 x\n" + packet % 5001 + b"Nov 20 y\n")
-    assert are_twins(str(tmp_path / "kern.log"), str(tmp_path / "syslog"))
-    assert not are_twins(str(tmp_path / "kern.log"), str(tmp_path / "other"))
-    assert not are_twins(str(tmp_path / "syslog"), str(tmp_path / "other"))
-    assert not are_twins(str(tmp_path / "syslog"), str(tmp_path / "none"))
+    paths = [str(tmp_path / name) for name in ("kern.log", "other", "none", "syslog")]
+    assert list(twins(paths)) == [(paths[0], paths[3])]

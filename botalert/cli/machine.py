@@ -6,7 +6,6 @@ import socket
 import stat
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import combinations
 
 from botalert import job, state
 from botalert.config import Config
@@ -14,7 +13,7 @@ from botalert.config.mailserver import MAILDIR, SENDMAIL
 from botalert.config.warnings import config_warnings
 from botalert.errors import BotalertError
 from botalert.log import journal
-from botalert.log.twins import are_twins
+from botalert.log.twins import twins
 from botalert.shipped import template_environment
 
 
@@ -47,9 +46,8 @@ def _log_warnings(config: Config) -> Iterator[str]:
         other = seen.setdefault((about.st_dev, about.st_ino), path)
         if other != path:
             yield f"logfile: {path} and {other} are one file: its packets would count twice"
-    for one, other in combinations(seen.values(), 2):
-        if are_twins(one, other):
-            yield f"logfile: {one} and {other} hold the same packets, which would count twice"
+    for one, other in twins(seen.values()):
+        yield f"logfile: {one} and {other} hold the same packets, which would count twice"
 
 
 def _place_warnings(config: Config) -> Iterator[str]:

@@ -80,7 +80,7 @@ OPTIONS = (
         "auto, text, journal or ulogd",
         "auto",
         "How the log's lines are written: as text, as `journalctl -o json` writes them, or as "
-        "ulogd's JSON output does. auto tells by the first line.",
+        "ulogd's JSON output does. auto tells by what each line looks like.",
         LOG,
     ),
     Option(

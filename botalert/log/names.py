@@ -10,7 +10,7 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from botalert.log.unpack import STANDARD_INPUT
 
@@ -37,7 +37,8 @@ def live_logs(patterns: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         named = [*glob.glob(pattern), *glob.glob(f"{pattern}*")] if glob.has_magic(pattern) else []
-        lives = {_live_name(path, named) for path in named}
+        by_stem = _by_stem(named)
+        lives = {_live_name(path, by_stem) for path in set(named)}
         found.update(dict.fromkeys(sorted(fnmatch.filter(lives, pattern)) or [pattern]))
     return list(found)
 
@@ -49,9 +50,10 @@ def histories(paths: Iterable[str]) -> list[list[str]]:
     The logs keep the order in which their first path was named.
     """
     named = list(dict.fromkeys(paths))
+    by_stem = _by_stem(named)
     families: dict[str, list[str]] = {}
     for path in named:
-        families.setdefault(_live_name(path, named), []).append(path)
+        families.setdefault(_live_name(path, by_stem), []).append(path)
     return [in_order(live, family) for live, family in families.items()]
 
 
@@ -81,11 +83,21 @@ def suffix_of(path: str, live_path: str) -> str | None:
     return None
 
 
-def _live_name(path: str, named: Sequence[str]) -> str:
+def _by_stem(named: Iterable[str]) -> dict[str, list[str]]:
+    """Group the names that were given by how their rotations begin, too."""
+    by_stem: dict[str, list[str]] = {}
+    for path in dict.fromkeys(named):
+        by_stem.setdefault(os.path.splitext(unpacked_name(path))[0], []).append(path)
+    return by_stem
+
+
+def _live_name(path: str, by_stem: Mapping[str, Sequence[str]]) -> str:
     """Find the live log that *path* is a rotation of, by the names that were given."""
     if path == STANDARD_INPUT:
         return path
-    for other in sorted(named, key=len):
+    stems = (path[:end] for end in range(len(path) + 1))
+    alike = (other for stem in stems for other in by_stem.get(stem, ()))
+    for other in sorted(alike, key=len):
         if other != path and suffix_of(path, unpacked_name(other)) is not None:
             return unpacked_name(other)
     bare = unpacked_name(path)

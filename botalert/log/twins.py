@@ -6,6 +6,7 @@ configuration that names both would count each packet twice.
 """
 
 import os
+from collections.abc import Iterable, Iterator
 
 from botalert.errors import BotalertError
 from botalert.log import unpack
@@ -14,9 +15,15 @@ from botalert.log import unpack
 LOOKED_AT_BYTES = 1 << 16
 
 
-def are_twins(one: str, other: str) -> bool:
-    """Tell whether the ends of two log files have a packet line in common, to the letter."""
-    return bool(_packet_lines(one) & _packet_lines(other))
+def twins(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give each log file whose end has a packet line of an earlier one, and that, which had it."""
+    first_with: dict[bytes, str] = {}
+    for path in paths:
+        lines = _packet_lines(path)
+        for other in sorted({first_with[line] for line in lines if line in first_with}):
+            yield other, path
+        for line in lines:
+            first_with.setdefault(line, path)
 
 
 def _packet_lines(path: str) -> set[bytes]:

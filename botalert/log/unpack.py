@@ -2,7 +2,7 @@
 Opening a log: plain, or packed with gzip, xz, bzip2 or zstd, told by its first bytes.
 
 Names lie (logrotate's ``compressext``, a log sent by mail); the magic
-numbers of RFC 1952, the xz format's section 2.1.1.1 and bzip2 don't.
+numbers of RFC 1952, RFC 8878, the xz format's section 2.1.1.1 and bzip2 don't.
 """
 
 import bz2
