@@ -7,6 +7,7 @@ neither the checkout nor each other.
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from real import lack
@@ -49,7 +50,21 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def need_package_index(told: str) -> None:
-    """Go on only if pip, which *told* this on standard error, reached a package index."""
-    if _NOT_REACHED in told:
+def run(
+    *command: str | Path, cwd: Path, status: int = 0, timeout_seconds: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run *command* in *cwd* and insist on its exit status, unless pip lacks a package index."""
+    finished = subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_seconds,
+    )
+    if _NOT_REACHED in finished.stderr:
         lack("a package index to get jinja2 and python-dateutil from")
+    assert finished.returncode == status, finished.stdout + finished.stderr
+    return finished

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, clean_environment, copy_of_source, need_package_index
+from checkout import ROOT, copy_of_source, run
 from real import need
 
 import botalert
@@ -14,19 +14,7 @@ import botalert
 def make(source: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run make in *source* and insist on its exit status."""
     need("make")
-    finished = subprocess.run(
-        ["make", *arguments],
-        cwd=source,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    need_package_index(finished.stderr)
-    assert finished.returncode == status, finished.stdout + finished.stderr
-    return finished
+    return run("make", *arguments, cwd=source, status=status)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import email.message
 import email.parser
 import json
 import mailbox
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -12,29 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, clean_environment, copy_of_source, need_package_index
+from checkout import ROOT, copy_of_source, run
 
 import botalert
 
 DEMO = ROOT / "tests" / "data" / "demo"
-
-
-def run(
-    *command: str | Path, cwd: Path, status: int = 0, timeout_seconds: float = 120
-) -> subprocess.CompletedProcess[str]:
-    """Run *command* and insist on its exit status."""
-    finished = subprocess.run(
-        command,
-        cwd=cwd,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout_seconds,
-    )
-    assert finished.returncode == status, finished.stdout + finished.stderr
-    return finished
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +52,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     directory = tmp_path_factory.mktemp("installed")
     python = directory / "venv" / "bin" / "python"
     run(sys.executable, "-m", "venv", directory / "venv", cwd=directory)
-    finished = subprocess.run(
-        [python, "-m", "pip", "install", "--disable-pip-version-check", wheel],
+    run(
+        *(python, "-m", "pip", "install", "--disable-pip-version-check", wheel),
         cwd=directory,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
     )
-    need_package_index(finished.stderr)
-    assert finished.returncode == 0, finished.stderr
     yield directory / "venv" / "bin" / "botalert"
 
 

@@ -142,13 +142,10 @@ def namesakes(live_path: str) -> list[str]:
     """List the files beside *live_path* whose names begin or end as its own does."""
     directory, name = os.path.split(live_path)
     stem, extension = os.path.splitext(name)
-    with os.scandir(directory or ".") as entries:
-        return [
-            os.path.join(directory, entry.name)
-            for entry in entries
-            if entry.name != name
-            and (
-                entry.name.startswith(name)
-                or (entry.name.startswith(stem) and unpacked_name(entry.name).endswith(extension))
-            )
-        ]
+    return [
+        os.path.join(directory, other)
+        for other in os.listdir(directory or ".")
+        if other != name
+        and other.startswith(stem)
+        and (other.startswith(name) or unpacked_name(other).endswith(extension))
+    ]
