@@ -37,9 +37,9 @@ from botalert.mail import DeliveryError, ServerDownError, Transport, opened_tran
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
-from botalert.scan import JSON_OBJECT, Finder, LineCounts, drops, hits, within
-from botalert.tally import Tallies, fold, unite
-from botalert.times import StampReader
+from botalert.scan import LineCounts, Scanner, united
+from botalert.tally import Tallies, unite
+from botalert.times import ALWAYS, Span, StampReader
 
 Teller = Callable[[str], None]
 """Takes one line for the administrator."""
@@ -86,15 +86,6 @@ def line_reader(config: Config, settings: LogSettings, now: datetime) -> LineRea
     ulogds = UlogdReader(stamps)
     readers: dict[str, LineReader] = {TEXT: kernel, JOURNAL: journals, ULOGD: ulogds}
     return readers.get(settings.form) or AutoReader(kernel, journals, ulogds)
-
-
-def finder(reader: LineReader, signals: Sequence[Signal]) -> Finder:
-    """Give the finder that jumps to what *signals* want, as far as *reader* allows it."""
-    if isinstance(reader, KernelReader):
-        return Finder(signals)
-    if isinstance(reader, AutoReader):
-        return Finder(signals, also=(JSON_OBJECT,))
-    return Finder(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,25 +138,21 @@ class Search:
 
     Attributes:
         signals: The signals.
-        since: Packets before this don't count; None for no limit.
-        until: Nor do packets from this on.
+        span: Which packets count.
         counts: Where to count lines, if wanted.
     """
 
     signals: Sequence[Signal]
-    since: datetime | None = None
-    until: datetime | None = None
+    span: Span = ALWAYS
     counts: LineCounts | None = None
 
 
 @contextmanager
-def opened_by_hand(
-    path: str, settings: LogSettings, since: datetime | None, until: datetime | None
-) -> Iterator[LogStream]:
-    """Open a file or the journal for reading it once, whole."""
+def opened_by_hand(path: str, settings: LogSettings, span: Span = ALWAYS) -> Iterator[LogStream]:
+    """Open a file or the journal for reading it once, whole; of the journal, *span* will do."""
     if journal.is_journal(path):
         any_program = ANY_PROGRAM in settings.programs
-        with journal.opened(path, since, until, every_transport=any_program) as stream:
+        with journal.opened(path, *span, every_transport=any_program) as stream:
             yield stream
     else:
         with unpack.opened(path) as stream:
@@ -194,16 +181,16 @@ def scan_logs(
         for path in log.files:
             with (
                 faults.collected(),
-                opened_by_hand(path, log.settings, search.since, search.until) as stream,
+                opened_by_hand(path, log.settings, search.span) as stream,
             ):
                 blocks = LineBlocks(stream)
                 reader = line_reader(config, log.settings, now)
-                find = finder(reader, search.signals) if search.counts is None else Finder(None)
+                scanner = Scanner(search.signals, reader, search.span, search.counts)
                 try:
-                    found = drops(blocks, find, reader, search.counts)
-                    found = within(found, search.since, search.until)
-                    fold(hits(found, search.signals), tallies)
+                    for block in blocks:
+                        scanner.scan(block)
                 finally:
+                    unite(tallies, united(scanner.take()))
                     read_bytes += blocks.offset
     return tallies, read_bytes
 
@@ -278,11 +265,12 @@ def _read_on(
     tallies: Tallies = {}
 
     def consume(blocks: Iterable[bytes]) -> None:
-        reader = line_reader(config, log.settings, outlook.now)
-        found = drops(blocks, finder(reader, config.signals), reader)
+        scanner = Scanner(config.signals, line_reader(config, log.settings, outlook.now))
+        for block in blocks:
+            scanner.scan(block)
         # Only what was read to its end counts: a file that fails is read
         # again by the next run.
-        unite(tallies, fold(hits(found, config.signals)))
+        unite(tallies, united(scanner.take()))
 
     reading = _reading(log, memory.cursor(log.key), outlook.now, others)
     reading.read(consume)

@@ -7,13 +7,14 @@ must agree with it; a property test holds it to that.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
 
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import DROP, UNKNOWN
-from botalert.model import Drop
+from botalert.model import Drop, Packet
 
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
 
@@ -143,7 +144,10 @@ class Condition:
 
     def meets(self, drop: Drop) -> bool:
         """Tell whether *drop* is what this condition asks for."""
-        values = field_values(drop, self.field)
+        return self.holds(field_values(drop, self.field))
+
+    def holds(self, values: Sequence[str]) -> bool:
+        """Tell whether a packet that has *values* of the field, or none, will do."""
         if any(test.holds(value) for test in self.barred for value in values):
             return False
         return not self.plain or any(test.holds(value) for test in self.plain for value in values)
@@ -186,39 +190,38 @@ def field_values(drop: Drop, field: str) -> tuple[str, ...]:
     address and the whole of the field, so that a value of either length
     finds what it means.
     """
-    if field == "FLAGS":
-        return drop.packet.flags or ("",)
     if field == "VERDICT":
         return (drop.verdict,)
     if field == "PREFIX":
         return (drop.prefix,)
     if field == "HOST":
         return () if drop.host is None else (drop.host,)
-    if field == "MAC":
-        return _mac_values(drop)
-    value = drop.packet.fields.get(field)
-    return () if value is None else (value,)
+    return packet_values(drop.packet, field)
 
 
-def sender_mac(drop: Drop) -> str | None:
+def packet_values(packet: Packet, field: str) -> tuple[str, ...]:
+    """Give what *packet* itself has of *field*; see :func:`field_values`."""
+    if field == "FLAGS":
+        return packet.flags or ("",)
+    value = packet.fields.get(field)
+    values = () if value is None else (value,)
+    if field == "MAC" and (sender := sender_mac(packet.fields)) is not None:
+        return (*values, sender)
+    return values
+
+
+def sender_mac(fields: Mapping[str, str]) -> str | None:
     """
-    Give the sender's hardware address, in lower case.
+    Give the sender's hardware address, in lower case, from a packet's *fields*.
 
     The kernel logs the link header: destination, source, protocol.  Bytes 7
     to 12 of its 14 are the sender's; a longer one has packet bytes behind.
     """
-    fields = drop.packet.fields
     sender = fields.get("MACSRC")
     if not sender:
         octets = fields.get("MAC", "").split(":")
         sender = ":".join(octets[6:12]) if len(octets) >= 14 else None
     return sender.lower() if sender else None
-
-
-def _mac_values(drop: Drop) -> tuple[str, ...]:
-    whole = drop.packet.fields.get("MAC")
-    sender = sender_mac(drop)
-    return tuple(value for value in (whole, sender) if value is not None)
 
 
 def first_failure(drop: Drop, signal: Signal) -> Condition | None:

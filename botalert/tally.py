@@ -52,38 +52,63 @@ class Distinct:
     ) -> None:
         self.counts: dict[str, int] = {}
         self.overflowed = overflowed
-        # A heap of negated ranks: the largest kept rank first.
-        self._highest: list[tuple[int, str]] = []
-        for item, count in (counts or {}).items():
-            self.add(item, count)
+        # A heap of negated ranks, the largest kept rank first; None as long
+        # as no item had to go.
+        self._highest: list[tuple[int, str]] | None = None
+        if counts:
+            self.add_all(counts)
 
     def add(self, item: str, count: int) -> None:
         """Count *item*, *count* times."""
-        if item in self.counts:
-            self.counts[item] += count
-            return
-        rank = _rank(item)
-        if len(self.counts) >= KEPT_ITEMS:
-            self.overflowed = True
-            if (-rank, item) <= self._highest[0]:
-                return
-            _, dropped = heapq.heappop(self._highest)
+        counts = self.counts
+        if item in counts:
+            counts[item] += count
+        elif len(counts) < KEPT_ITEMS:
+            counts[item] = count
+            if self._highest is not None:
+                heapq.heappush(self._highest, (-_rank(item), item))
+        else:
+            self._exchange(item, count)
+
+    def _exchange(self, item: str, count: int) -> None:
+        """Keep *item* if its rank is smaller than the largest kept."""
+        self.overflowed = True
+        ranked = (-_rank(item), item)
+        highest = self._ranked()
+        if ranked > highest[0]:
+            _, dropped = heapq.heapreplace(highest, ranked)
             del self.counts[dropped]
-        heapq.heappush(self._highest, (-rank, item))
-        self.counts[item] = count
+            self.counts[item] = count
+
+    def add_all(self, counts: Mapping[str, int]) -> None:
+        """Count each of *counts*."""
+        own = self.counts
+        if not own and len(counts) <= KEPT_ITEMS:
+            own.update(counts)
+            return
+        for item, count in counts.items():
+            if item in own:
+                own[item] += count
+            else:
+                self.add(item, count)
 
     def merge(self, other: Self) -> None:
         """Add all that *other* counted."""
         self.overflowed = self.overflowed or other.overflowed
-        for item, count in other.counts.items():
-            self.add(item, count)
+        self.add_all(other.counts)
 
     def distinct(self) -> int:
         """Tell how many distinct items there were; an estimate if not all are kept."""
         if not self.overflowed:
             return len(self.counts)
-        kth_rank = -self._highest[0][0]
+        kth_rank = -self._ranked()[0][0]
         return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(kth_rank, 1))
+
+    def _ranked(self) -> list[tuple[int, str]]:
+        if self._highest is None:
+            self._highest = [(-_rank(item), item) for item in self.counts]
+            heapq.heapify(self._highest)
+        return self._highest
 
     def ranked(self) -> dict[str, int]:
         """Give the kept items by count downwards, then by name."""
@@ -135,12 +160,44 @@ class Tally:
             self.destinations.add(hit.destination, hit.repeat)
         if hit.port is not None:
             self.ports.add(hit.port, hit.repeat)
-        if hit.interface:
-            self.interfaces = _first(self.interfaces, (hit.interface,))
-        if hit.mac:
-            self.macs = _first(self.macs, (hit.mac,))
-        if len(self.evidence) < KEPT_LINES:
-            self.evidence += (hit.line[:EVIDENCE_CHARACTERS],)
+        self.name(hit.interface, hit.mac)
+        self.prove(hit.line)
+
+    def count(
+        self,
+        packets: int,
+        first: datetime,
+        last: datetime,
+        destinations: Mapping[str, int],
+        port: str,
+    ) -> None:
+        """Count *packets* to *destinations* and *port*, if it is not empty, seen in that time."""
+        self.packets += packets
+        self._see(first, last)
+        self.destinations.add_all(destinations)
+        if port:
+            self.ports.add(port, packets)
+
+    def name(self, interface: str | None, mac: str | None) -> None:
+        """Note where a packet came in, and the hardware address of who sent it."""
+        if interface:
+            self.interfaces = _first(self.interfaces, (interface,))
+        if mac:
+            self.macs = _first(self.macs, (mac,))
+
+    def knows(self, interface: str | None, mac: str | None) -> bool:
+        """Tell whether :meth:`name` would add nothing."""
+        return (not interface or interface in self.interfaces) and (not mac or mac in self.macs)
+
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether no more lines are kept as evidence."""
+        return len(self.evidence) >= KEPT_LINES
+
+    def prove(self, line: str) -> None:
+        """Keep *line* as evidence, if it is among the first."""
+        if not self.is_proven:
+            self.evidence += (line[:EVIDENCE_CHARACTERS],)
 
     def merge(self, later: "Tally") -> None:
         """Take in *later*, what was read after this."""
@@ -153,11 +210,16 @@ class Tally:
         self.evidence = (self.evidence + later.evidence)[:KEPT_LINES]
 
     def _see(self, first: datetime | None, last: datetime | None) -> None:
-        # Of one instant written with two offsets the first read stays.
-        if first is not None and (self.first_seen is None or first < self.first_seen):
+        if first is not None and (self.first_seen is None or _is_before(first, self.first_seen)):
             self.first_seen = first
-        if last is not None and (self.last_seen is None or last > self.last_seen):
+        if last is not None and (self.last_seen is None or _is_before(self.last_seen, last)):
             self.last_seen = last
+
+
+def _is_before(one: datetime, other: datetime) -> bool:
+    # One instant can be written with two offsets; in which order they are
+    # read and merged must not matter.
+    return one < other or (one == other and one.utcoffset() < other.utcoffset())  # type: ignore[operator]
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
@@ -177,18 +239,6 @@ def _first(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
 
 Tallies = dict[tuple[str, str], Tally]
 """Tallies by signal and source."""
-
-
-def fold(hits: Iterable[Hit], tallies: Tallies | None = None) -> Tallies:
-    """Make tallies of *hits*, given in reading order; add to *tallies* if given."""
-    tallies = {} if tallies is None else tallies
-    for hit in hits:
-        key = (hit.signal, hit.source)
-        tally = tallies.get(key)
-        if tally is None:
-            tally = tallies[key] = Tally()
-        tally.add(hit)
-    return tallies
 
 
 def unite(tallies: Tallies, later: Tallies) -> None:

@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
 
 from dateutil import parser, tz
 
@@ -29,6 +30,12 @@ _MONTHS = {
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # No log is older; and every zone must be able to show every stamp.
 _YEARS = range(1970, 9999)
+_ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
+# Of a day and of an hour: the first and the last clock, and how long it is.
+_CLOCKS = (
+    ("00:00:00", "23:59:59", timedelta(days=1)),
+    ("00:00", "59:59", timedelta(hours=1)),
+)
 # 29 February may lie this many years back: 1896 to 1904 had none between.
 _LEAP_SEARCH_YEARS = 9
 
@@ -36,6 +43,58 @@ WHEN_HELP = (
     "today, yesterday, 3h ago (s, m, h, d, w), 2026-11-20, '2026-11-20 14:30', "
     "2026-11-20T14:30:00+01:00 or 'Nov 20 14:30'"
 )
+
+
+class Span(NamedTuple):
+    """
+    From when on, and until when, packets count; None for no limit.
+
+    A packet without a time is outside of any limit.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, moment: datetime | None) -> bool:
+        """Tell whether *moment* is in it; its end is not."""
+        if moment is None:
+            return self == ALWAYS
+        return not (
+            (self.since is not None and moment < self.since)
+            or (self.until is not None and moment >= self.until)
+        )
+
+    def holds_all(self, period: "Period") -> bool:
+        """Tell whether all of *period* is in it."""
+        return self.holds(period.start) and (self.until is None or period.end <= self.until)
+
+    def holds_some(self, period: "Period") -> bool:
+        """Tell whether any of *period* is in it."""
+        return not (
+            (self.since is not None and period.end <= self.since)
+            or (self.until is not None and period.start >= self.until)
+        )
+
+
+ALWAYS = Span()
+
+
+class Period(NamedTuple):
+    """A day or an hour in which clocks simply go on: from *start* on and before *end*."""
+
+    start: datetime
+    end: datetime
+
+    def moment(self, clock: str) -> datetime:
+        """Give the moment of *clock*, "23:58:33" or, in an hour, "58:33.105166"."""
+        whole, _, fraction = clock.partition(".")
+        *hour, minute, second = whole.split(":")
+        return self.start.replace(
+            hour=int(hour[0]) if hour else self.start.hour,
+            minute=int(minute),
+            second=int(second),
+            microsecond=microseconds(fraction),
+        )
 
 
 def fixed(moment: datetime) -> datetime:
@@ -125,6 +184,25 @@ class StampReader:
             microseconds=microseconds(fraction)
         )
         return fixed(moment.astimezone(self.zone))
+
+    def period(self, beginning: str, zone: str) -> Period | None:
+        """
+        Read a day or an hour: "Nov 20 ", "2026-11-20T23:", and its *zone*.
+
+        None where it can't be read, or where its stamps do not simply follow
+        each other: the zone's offset changes within it, or the year that is
+        inferred.
+        """
+        if not _ZONE.fullmatch(zone) or (zone and not beginning[0].isdigit()):
+            return None
+        read = self.iso if beginning[0].isdigit() else self.syslog
+        first_clock, last_clock, length = _CLOCKS[beginning[-1] == ":"]
+        first = read(f"{beginning}{first_clock}{zone}")
+        last = read(f"{beginning}{last_clock}{zone}")
+        if first is None or last is None or first.utcoffset() != last.utcoffset():
+            return None
+        end = first + length
+        return Period(first, end) if last == end - timedelta(seconds=1) else None
 
     def _within(
         self, form: str, clock: str, fraction: str, minute_of: Callable[[str], datetime | None]

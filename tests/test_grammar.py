@@ -156,7 +156,7 @@ def elastic_view(drop: Drop) -> dict[str, object]:
         "destination.ip": fields["DST"],
         "source.port": number.get("SPT"),
         "destination.port": number.get("DPT"),
-        "source.mac": sender_mac(drop),
+        "source.mac": sender_mac(drop.packet.fields),
         "destination.mac": ":".join(octets[:6]) if len(octets) >= 14 else None,
         "iptables.ether_type": int("".join(octets[12:14]), 16) if len(octets) >= 14 else None,
         "iptables.id": number.get("ID") if "TTL" in fields else None,

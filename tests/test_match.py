@@ -199,4 +199,7 @@ def test_what_was_let_through_is_not_counted_unless_asked_for():
 )
 def test_the_senders_hardware_address_is_found(fields, expected):
     """Bytes 7 to 12 of the link header, or what the kernel says is the sender's."""
-    assert sender_mac(drop(f"D IN=a OUT= {fields} SRC=192.0.2.1 DST=192.0.2.2")) == expected
+    assert (
+        sender_mac(drop(f"D IN=a OUT= {fields} SRC=192.0.2.1 DST=192.0.2.2").packet.fields)
+        == expected
+    )

@@ -1,21 +1,27 @@
 """The hot loop against the plain meaning: jumping finds what reading every line finds."""
 
 import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botalert.config.conditions import read_condition
-from botalert.grammar import KernelReader
+from botalert.grammar import ANY_PROGRAM, KernelReader
 from botalert.log.blocks import LineBlocks
 from botalert.match import REFUSED, Condition, Signal, matches
 from botalert.model import Drop
-from botalert.scan import Finder, LineCounts, drops, hit_of, hits, needles, within
-from botalert.times import StampReader
+from botalert.scan import LineCounts, Scanner, united
+from botalert.scan.scanner import hit_of
+from botalert.scan.sieve import needles
+from botalert.tally import Tallies, Tally
+from botalert.times import ALWAYS, Span, StampReader, zone_named
 
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 VALUES = {
     "IN": [
@@ -37,8 +43,18 @@ VALUES = {
     "SPT": ["25", "1024-65535"],
     "PROTO": ["TCP", "6", "!UDP", "1-17"],
     "SRC": ["192.168.0.0/16", "!192.168.1.5", "2001:db8::/32"],
-    "FLAGS": ["SYN, !ACK", "ACK"],
+    "DST": ["198.51.100.0/24", "!198.51.100.1", "2001:db8::2"],
+    "MAC": ["02:00:c0:a8:02:14", '""', "!02:00:c0:a8:02:15"],
+    "FLAGS": ["SYN, !ACK", "ACK", "DF", '""'],
     "PREFIX": ["*drop*", "!*IN=*"],
+    "HOST": ["fw1", "!fw1"],
+    "TTL": ["63", "!64"],
+    "ID": ["1-24048", "12"],
+    "TYPE": ["8", "!8"],
+    "WINDOW": ["64240"],
+    "MARK": ["0x1f", "!1"],
+    "URGP": ["0"],
+    "UID": ["0", "!0"],
     "VERDICT": ["drop", "accept, unknown"],
 }
 
@@ -55,68 +71,203 @@ def signals(draw) -> Signal:
     return Signal(draw(st.sampled_from(["one", "two", "three"])), (*conditions, REFUSED))
 
 
+STAMPS = [
+    "Nov 20 23:58:33",
+    "Nov 20 23:58:34",
+    "Nov 20 01:02:03.5",
+    "Nov  9 10:00:00",
+    "Nov 22 12:00:00",  # Tomorrow's: of this year until noon, then of the last.
+    "Nov 22 11:59:59",
+    "Oct 25 02:30:00",  # The hour that autumn repeats, and the one that spring leaves out.
+    "Oct 25 03:30:00",
+    "Mar 29 02:30:00",
+    "Mar 29 03:10:00",
+    "Feb 30 10:00:00",
+    "Xyz 20 10:00:00",
+    "Nov 20 24:00:00",
+    "2026-11-20T23:58:33.105166+00:00",
+    "2026-11-20T23:58:33.105167+00:00",
+    "2026-11-20T23:58:33,5+01:00",
+    "2026-11-21T00:58:33.105166+01:00",
+    "2026-11-20T23:58:33Z",
+    "2026-11-20 23:58:33",
+    "2026-10-25T02:30:00",
+    "2026-11-20T23:58:60+00:00",
+]
+SENDERS = [
+    "fw1 kernel: ",
+    "fw1 kernel: [ 2071.364519] ",
+    "fw1 kernel: [2071.3] ",
+    "fw2 kernel: [12345.678901] ",
+    "fw1 kern.warn kernel: ",
+    "fw1 sshd[9]: ",
+    "fw1 ulogd: ",
+    "fw1 ",
+    "f\u00e91 kernel: ",
+    "kernel: ",
+    "fw1 kernel: message repeated 3 times: [ ",
+    "fw1 ulogd: [ 2071.364519] ",
+]
+PREFIXES = [
+    "DROP:",
+    "[UFW BLOCK] ",
+    "",
+    "ACCEPT ",
+    "[WAN_IN-A-4] ",
+    "DPT=25 x ",
+    "x IN=eth1 OUT=eth0 drop ",
+    "\u00fc: ",
+    "7 DROP ",
+    "[ 12.345678] ",
+    "[DROP",
+]
+INTERFACES = ["eth1", "eth0", "br-lan", "", "a=b", "eth10", "xeth1", "\u00e91"]
+MACS = [
+    "MAC=66:3e:06:4e:33:1a:02:00:C0:a8:02:14:08:00 ",
+    "MAC=66:3e:06:4e:33:1a:02:00:c0:a8:02:15:08:00 ",
+    "MAC= ",
+    "",
+    "PHYSIN=eth1 MAC=1 ",
+]
+ADDRESSES = [
+    ("192.168.1.10", "198.51.100.1"),
+    ("192.168.1.5", "198.51.100.2"),
+    ("192.168.1.10", "198.51.100.2"),
+    ("192.168.1.10", "300.51.100.2"),
+    ("192.168.1.10", "2001:db8::1"),
+    ("192.168.1.010", "198.51.100.1"),
+    ("2001:0db8:0000:0000:0000:0000:0000:0001", "2001:0db8:0000:0000:0000:0000:0000:0002"),
+    ("2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::2"),
+    ("x", "198.51.100.1"),
+]
+HEADERS = [
+    "LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=24048 DF ",
+    "LEN=60 TOS=0x10 PREC=0x00 TTL=64 ID=24049 ",
+    "LEN=60 TOS=00 PREC=0x00 TTL=64 ID=24049 CE DF MF ",
+    "LEN=60 TC=0 HOPLIMIT=64 FLOWLBL=1 ",
+    "LEN=x TOS=0x10 PREC=0x00 TTL=64 ID=24049 ",
+    "LEN=60 TTL=64 FRAG:185 ",
+]
+TRANSPORTS = [
+    "PROTO=TCP SPT=46418 DPT=25 WINDOW=64240 RES=0x00 SYN URGP=0 ",
+    "PROTO=TCP SPT=25 DPT=25 WINDOW=64240 RES=0x00 ACK SYN URGP=0 ",
+    "PROTO=TCP SPT=46419 DPT=445 SEQ=1 ACK=2 WINDOW=64240 RES=0x00 ACK URGP=0 MARK=0x1f ",
+    "PROTO=6 SPT=46419 DPT=6667 WINDOW=1 RES=0x00 RST URGP=0 OPT (020405B4) ",
+    "PROTO=UDP SPT=9 DPT=2525 LEN=40 ",
+    "PROTO=UDP SPT=9 DPT=25 LEN=40",
+    "PROTO=UDP SPT=9 DPT=25 LEN=40 MARK=0x1 ",
+    "PROTO=UDP SPT=9 DPT=25 LEN=4x ",
+    "PROTO=UDP SPT=9 DPT=70000 LEN=40 ",
+    "PROTO=UDP SPT=65535 DPT=65499 LEN=40 ",
+    "PROTO=UDP SPT=09 DPT=25 LEN=40 ",
+    "PROTO=ICMP TYPE=8 CODE=0 ID=12 SEQ=2 ",
+    "PROTO=ICMP TYPE=3 CODE=3 [SRC=192.168.9.9 DST=1.2.3.4 LEN=1 PROTO=UDP SPT=1 DPT=25 LEN=2 ] ",
+    "PROTO=ICMPv6 TYPE=135 CODE=0 ",
+    "PROTO=47 ",
+    "PROTO=TCP SPT=46418 DPT=",
+    "DPT=25 PROTO=TCP SPT=1 ",
+    "PROTO=TCP SPT=1 DPT=25 WINDOW=1 RES=0x00 SYN DPT=99999 URGP=0 ",
+    "PROTO=TCP SPT=1 DPT=25 WINDOW=1 RES=0x00 SYN DF URGP=0 DPT=445 ",
+]
+
+
+HEADS = ["[ 2071.364519] ", "", "\0\0Nov 20 "]
+OUTS = ["OUT=eth0 ", "OUT= ", "OUT=ppp0 ", ""]
+POOLS = [
+    STAMPS, SENDERS, PREFIXES, INTERFACES, OUTS, MACS, ADDRESSES, HEADERS, TRANSPORTS,
+]  # fmt: skip
+
+
 @st.composite
-def lines(draw) -> bytes:
-    """Give a line: of the firewall, of somebody else, or neither."""
-    head = draw(
-        st.sampled_from(
-            [
-                "Nov 20 23:58:33 fw1 kernel: ",
-                "2026-11-20T23:58:33.4+00:00 fw1 kernel: [ 2071.3] ",
-                "[ 2071.364519] ",
-                "Nov 20 23:58:33 fw1 sshd[9]: ",
-                "",
-                "\0\0Nov 20 23:58:33 fw1 kernel: message repeated 3 times: [ ",
-            ]
-        )
+def logs(draw, max_size: int = 25) -> list[bytes]:
+    """Give lines of the firewall, of others, or damaged, many of which have much in common."""
+    pools = [draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3)) for pool in POOLS]
+    return draw(st.lists(lines(pools), max_size=max_size))
+
+
+@st.composite
+def lines(draw, pools: Sequence[Sequence[str]] = POOLS) -> bytes:
+    """Give a line made of what is in *pools*."""
+    stamp, sender, prefix, into, out, mac, addresses, header, transport = (
+        draw(st.sampled_from(pool)) for pool in pools
     )
-    prefix = draw(
-        st.sampled_from(["", "DROP:", "IN=eth1 OUT=eth0 drop ", "ACCEPT ", "DPT=25 x", "\xff "])
-    )
-    into = draw(st.sampled_from(["eth1", "eth0", "br-lan", "", "a=b", "eth10", "xeth1", "é1"]))
-    out = draw(st.sampled_from(["OUT=eth0 ", "OUT= ", "", "OUT=ppp0 PHYSIN=eth1 "]))
-    source = draw(st.sampled_from(["192.168.1.10", "192.168.1.5", "2001:db8::1", "x"]))
-    ports = draw(
-        st.sampled_from(
-            [
-                "SPT=25 DPT=25 ",
-                "SPT=9 DPT=2525 ",
-                "SPT=1 DPT=6667 ",
-                "",
-                "DPT=10 ",
-                "SPT=1 DPT=",
-                "DPT=025 ",
-            ]
-        )
-    )
-    flags = draw(
-        st.sampled_from(["SYN ", "ACK SYN ", "", "[SRC=192.168.9.9 DST=1.2.3.4 DPT=25 ] "])
-    )
-    protocol = draw(st.sampled_from(["TCP", "UDP", "6", "47"]))
+    head = draw(st.sampled_from([f"{stamp} {sender}"] * 8 + HEADS))
     text = (
-        f"{head}{prefix}IN={into} {out}SRC={source} DST=192.0.2.2 LEN=60 PROTO={protocol} "
-        f"{ports}{flags}"
+        f"{head}{prefix}IN={into} {out}{mac}SRC={addresses[0]} DST={addresses[1]} "
+        f"{header}{transport}"
     )
-    return draw(st.sampled_from([text.encode(), text.encode()[: draw(st.integers(0, len(text)))]]))
+    line = text.encode("utf-8" if draw(st.integers(0, 4)) else "latin-1")
+    return damaged(line, draw) if draw(st.integers(0, 9)) == 9 else line
+
+
+def damaged(line: bytes, draw) -> bytes:
+    """Cut a piece out of *line*, or put one in."""
+    start = draw(st.integers(0, len(line)))
+    end = draw(st.integers(start, min(start + 9, len(line))))
+    pieces = [b"", b" ", b"=", b"SRC=", b"IN=eth1 OUT= ", b"DPT=25 ", b"[", b"]", b"x", b"0", b"\r"]
+    return line[:start] + draw(st.sampled_from(pieces)) + line[end:]
+
+
+def spans() -> st.SearchStrategy[Span]:
+    """Give a span of time, mostly without limits."""
+    moments = st.none() | st.sampled_from(
+        [
+            datetime(2026, 11, 20, 23, tzinfo=UTC),
+            datetime(2026, 11, 20, 23, 58, 33, 105167, tzinfo=UTC),
+            datetime(2026, 11, 21, tzinfo=UTC),
+            datetime(2026, 11, 9, tzinfo=UTC),
+        ]
+    )
+    return st.just(ALWAYS) | st.builds(Span, moments, moments)
+
+
+def readers() -> st.SearchStrategy[KernelReader]:
+    """Give a reader of some programs, in some zone."""
+    zones = st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]).map(zone_named)
+    programs = st.sampled_from([["kernel"], ["kernel", "ulogd"], [ANY_PROGRAM]])
+    return st.builds(lambda p, z: KernelReader(p, StampReader(NOW, z)), programs, zones)
 
 
 def reader() -> KernelReader:
     return KernelReader(["kernel"], StampReader(NOW, UTC))
 
 
+def plainly(
+    log: Sequence[bytes], asked: Sequence[Signal], by: KernelReader, span: Span = ALWAYS
+) -> Tallies:
+    """Read each line and ask each signal, without any trick."""
+    tallies: Tallies = {}
+    for outcome in map(by.read, log):
+        if isinstance(outcome, Drop) and span.holds(outcome.time):
+            for signal in asked:
+                if matches(outcome, signal):
+                    hit = hit_of(outcome, signal)
+                    tallies.setdefault((hit.signal, hit.source), Tally()).add(hit)
+    return tallies
+
+
+def blocks_of(log: Sequence[bytes], cuts: Sequence[int]) -> Iterator[bytes]:
+    """Cut *log* behind the lines whose numbers are *cuts*."""
+    bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
+    for start, end in pairwise(bounds):
+        yield b"".join(line + b"\n" for line in log[start:end])
+
+
 @settings(max_examples=400)
-@given(st.lists(lines(), max_size=25), st.lists(signals(), min_size=1, max_size=3))
-def test_scan_equals_the_plain_meaning_of_match(log, asked):
-    """Each line read and each signal asked, without any trick, gives the same hits."""
-    plain = [
-        hit_of(outcome, signal)
-        for outcome in (reader().read(line) for line in log)
-        if isinstance(outcome, Drop)
-        for signal in asked
-        if matches(outcome, signal)
-    ]
-    block = b"".join(line + b"\n" for line in log)
-    assert list(hits(drops([block], Finder(asked), reader()), asked)) == plain
+@given(
+    logs(),
+    st.lists(signals(), min_size=1, max_size=3),
+    st.lists(st.integers(0, 25), max_size=3),
+    readers(),
+    spans(),
+)
+def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span):
+    """Whatever the lines, the signals, the blocks, the reader and the span of time."""
+    asked = [replace(signal, name=f"{number}") for number, signal in enumerate(asked)]
+    scanner = Scanner(asked, by, span)
+    for block in blocks_of(log, cuts):
+        scanner.scan(block)
+    assert united(scanner.take()) == plainly(log, asked, by, span)
 
 
 class Stream:
@@ -143,8 +294,11 @@ def test_block_boundaries_change_nothing(log, block_bytes, seed, ended):
     content = b"\n".join(log) + (b"\n" if ended else b"")
     asked = [Signal("smtp", (REFUSED,))]
 
-    def found(blocks: LineBlocks) -> list[object]:
-        return list(hits(drops(blocks, Finder(asked), reader()), asked))
+    def found(blocks: LineBlocks) -> Tallies:
+        scanner = Scanner(asked, reader())
+        for block in blocks:
+            scanner.scan(block)
+        return united(scanner.take())
 
     whole = LineBlocks(Stream(content, 0))
     cut = LineBlocks(Stream(content, seed), block_bytes=block_bytes)
@@ -181,8 +335,7 @@ def test_lines_are_counted_when_every_line_is_read():
         b"",
     ]
     counts = LineCounts()
-    block = b"".join(line + b"\n" for line in log)
-    assert len(list(drops([block], Finder(None), reader(), counts))) == 3
+    Scanner([], reader(), counts=counts).scan(b"".join(line + b"\n" for line in log))
     assert counts == LineCounts(read=6, packets=3, unparsed=1)
 
 
@@ -197,10 +350,14 @@ def test_packets_are_chosen_by_time_with_the_end_outside():
             b"[ 1.5] fw1",
         )
     )
-    seen = list(drops([block], Finder(None), reader()))
-    assert len(seen) == 4
+
+    def seen(span: Span) -> int:
+        scanner = Scanner([Signal("all", ())], reader(), span)
+        scanner.scan(block)
+        return sum(tally.packets for tally in united(scanner.take()).values())
+
     eleven = datetime(2026, 11, 20, 11, tzinfo=UTC)
-    assert [d.time for d in within(seen, eleven, eleven + timedelta(hours=1))] == [eleven]
-    assert len(list(within(seen, eleven, None))) == 2
-    assert len(list(within(seen, None, eleven))) == 1
-    assert len(list(within(seen, None, None))) == 4
+    assert seen(ALWAYS) == 4
+    assert seen(Span(eleven, eleven + timedelta(hours=1))) == 1
+    assert seen(Span(eleven, None)) == 2
+    assert seen(Span(None, eleven)) == 1

@@ -15,7 +15,6 @@ from botalert.tally import (
     KEPT_NAMES,
     Distinct,
     Tally,
-    fold,
     merged,
     packed,
     unpacked,
@@ -45,7 +44,10 @@ hits = st.builds(
 
 
 def tally_of(seen: list[Hit]) -> Tally:
-    return fold(seen).get(("smtp", "192.0.2.1"), Tally())
+    tally = Tally()
+    for hit in seen:
+        tally.add(hit)
+    return tally
 
 
 def grouped(seen: list[Hit], cuts: list[int]) -> Tally:

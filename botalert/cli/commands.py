@@ -38,7 +38,7 @@ from botalert.model import Drop, Outcome
 from botalert.printable import printable
 from botalert.scan import LineCounts
 from botalert.shipped import shipped, template_environment
-from botalert.times import read_when
+from botalert.times import Span, read_when
 from botalert.words import signal_words
 
 Options = argparse.Namespace
@@ -112,8 +112,7 @@ def _scan(options: Options, now: datetime) -> int:
     signals = _signals(config, options.signal)
     search = job.Search(
         signals=[_only(signal, options.source, config) for signal in signals],
-        since=_moment(options, "since", config, now),
-        until=_moment(options, "until", config, now),
+        span=Span(_moment(options, "since", config, now), _moment(options, "until", config, now)),
         counts=counts,
     )
     tallies, read_bytes = job.scan_logs(config, _logs(options, config), search, now, faults)
@@ -192,7 +191,7 @@ def _outcomes(
 ) -> Iterator[tuple[int, bytes, Drop | Outcome]]:
     """Read every line of *path*; give its number, itself, and what it is."""
     number = 0
-    with job.opened_by_hand(path, settings, None, None) as stream:
+    with job.opened_by_hand(path, settings) as stream:
         reader = job.line_reader(config, settings, now)
         for block in LineBlocks(stream):
             for line in block.removesuffix(b"\n").split(b"\n"):

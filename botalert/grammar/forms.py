@@ -25,14 +25,17 @@ class AutoReader:
     A syslog daemon's line never begins with a brace; who could begin one in a
     text log could write the kernel's name there, too.
 
-    Args:
+    Attributes:
         text: Reads what is no JSON.
+
+    Args:
+        text: It.
         journal: Reads `journalctl -o json`.
         ulogd: Reads ulogd's JSON.
     """
 
     def __init__(self, text: LineReader, journal: JournalReader, ulogd: UlogdReader) -> None:
-        self._text = text
+        self.text = text
         self._journal = journal
         self._ulogd = ulogd
 
@@ -40,7 +43,7 @@ class AutoReader:
         """See :class:`~botalert.grammar.lines.LineReader`."""
         bare = line.lstrip(_BEFORE_A_LINE)
         if not bare.startswith(b"{"):
-            return self._text.read(line)
+            return self.text.read(line)
         if any(key in bare for key in _ULOGD_KEYS):
             return self._ulogd.read(bare)
         return self._journal.read(bare)

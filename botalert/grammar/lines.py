@@ -50,18 +50,22 @@ class KernelReader:
     Args:
         programs: The syslog programs whose lines are believed; "*" for any.
         stamps: Reads the lines' times.
+
+    Attributes:
+        any_program: Whether all lines are believed.
+        stamps: Reads the lines' times.
     """
 
     def __init__(self, programs: Collection[str], stamps: StampReader) -> None:
         self._programs = frozenset(programs)
-        self._any_program = ANY_PROGRAM in programs
-        self._stamps = stamps
+        self.any_program = ANY_PROGRAM in programs
+        self.stamps = stamps
 
     def read(self, line: bytes) -> Drop | Outcome:
         """See :class:`LineReader`."""
         text = text_of(line)
-        head = read_head(text, self._stamps, any_program=self._any_program)
-        if head is None or not (self._any_program or head.program in self._programs):
+        head = read_head(text, self.stamps, any_program=self.any_program)
+        if head is None or not (self.any_program or head.program in self._programs):
             return Outcome.NOT_A_PACKET
         return drop_of_message(
             text[head.end :], time=head.time, uptime=head.uptime, host=head.host, line=text

@@ -164,6 +164,11 @@ def is_port(text: str) -> bool:
     return _PORT.fullmatch(text) is not None and int(text) <= 65535
 
 
+def protocol_name(text: str) -> str:
+    """Give a protocol's usual name for its number; anything else as it stands."""
+    return PROTOCOLS.get(text, text)
+
+
 @lru_cache(maxsize=65536)
 def canonical_address(text: str) -> str | None:
     """Write an IP address in its short form (RFC 5952); None where it is none."""
@@ -186,16 +191,12 @@ def _number(text: str) -> str | None:
     return text if text.isascii() and text.isdigit() else None
 
 
-def _protocol(text: str) -> str:
-    return PROTOCOLS.get(text, text)
-
-
 _CHECKS: dict[str, Callable[[str], str | None]] = {
     "SRC": canonical_address,
     "DST": canonical_address,
     "LEN": _number,
     "SPT": _port,
     "DPT": _port,
-    "PROTO": _protocol,
+    "PROTO": protocol_name,
 }
 """What the values of some fields become; None where one is damaged."""

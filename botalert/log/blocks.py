@@ -8,7 +8,9 @@ nothing in what the lines are; a property test holds that.
 from collections.abc import Iterator
 from typing import Protocol
 
-BLOCK_BYTES = 1 << 20
+# Larger ones come from mmap(2) (glibc's M_MMAP_THRESHOLD), and the kernel clears
+# every page of them anew: that took longer than reading.
+BLOCK_BYTES = 1 << 16
 # A longer line is no log line but damage, and is passed over whole.  It must
 # not be shorter than a block, or the cut would decide which lines are.
 LINE_LIMIT_BYTES = 4 << 20
@@ -86,7 +88,7 @@ class LineBlocks:
             if carried_bytes + first_end > LINE_LIMIT_BYTES:
                 yield chunk[first_end:cut]
             else:
-                yield b"".join([*carried, chunk[:cut]])
+                yield b"".join([*carried, memoryview(chunk)[:cut]])
             carried = [chunk[cut:]]
             carried_bytes = len(chunk) - cut
         if self._unfinished and carried_bytes:

@@ -1,0 +1,280 @@
+"""
+Blocks of a log into tallies.
+
+What is scanned becomes tallies by their own algebra, so where the blocks are
+cut, and how often kinds are settled, changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, overload
+
+from botalert.grammar import AutoReader, KernelReader, LineReader
+from botalert.grammar.lines import text_of
+from botalert.grammar.ordinary import (
+    CLOCK,
+    DESTINATION,
+    PERIOD,
+    Row,
+)
+from botalert.match import Signal, matches, sender_mac
+from botalert.model import Drop, Hit, Outcome
+from botalert.scan.kinds import IPV4, ODD, UNWANTED, Classifier, Kind, is_address
+from botalert.scan.sieve import Sieve
+from botalert.tally import Tallies, Tally, unite
+from botalert.times import ALWAYS, Span
+
+# Kinds become tallies when there are so many of them, or of their destinations.
+_MOST_KINDS = 8192
+_MOST_DESTINATIONS = 1 << 16
+
+
+@dataclass(slots=True)
+class LineCounts:
+    """What went by, for --stats."""
+
+    read: int = 0
+    packets: int = 0
+    unparsed: int = 0
+
+    def add(self, other: "LineCounts") -> None:
+        """Count what *other* counted."""
+        self.read += other.read
+        self.packets += other.packets
+        self.unparsed += other.unparsed
+
+
+class Part(NamedTuple):
+    """
+    Tallies of some of what was scanned.
+
+    Attributes:
+        place: Where in the order of reading it begins.
+        tallies: By signal and source.
+    """
+
+    place: int
+    tallies: Tallies
+
+
+def united(parts: Iterable[Part]) -> Tallies:
+    """Unite *parts*, in whatever order they came."""
+    whole: Tallies = {}
+    for part in sorted(parts, key=lambda part: part.place):
+        unite(whole, part.tallies)
+    return whole
+
+
+class Scanner:
+    """
+    Finds in blocks of whole lines what signals ask for.
+
+    Args:
+        signals: What is looked for.
+        reader: Reads single lines; what it remembers is this scan's own.
+        span: Which packets count.
+        counts: Counts what goes by, if given; then every line is read.
+    """
+
+    def __init__(
+        self,
+        signals: Sequence[Signal],
+        reader: LineReader,
+        span: Span = ALWAYS,
+        counts: LineCounts | None = None,
+    ) -> None:
+        self._signals = signals
+        self._reader = reader
+        self._span = span
+        self._counts = counts
+        self._parts: list[Part] = []
+        self._latest: Tallies = {}
+        self._kinds: dict[tuple[object, ...], Kind] = {}
+        self._unproven: dict[tuple[object, ...], Kind] = {}
+        self._new_destinations = 0
+        kernel = reader.text if isinstance(reader, AutoReader) else reader
+        self._sieve: Sieve | None = None
+        self._classifier: Classifier | None = None
+        if isinstance(kernel, KernelReader):
+            if counts is None:
+                self._sieve = Sieve(signals, json=isinstance(reader, AutoReader))
+            if Classifier.knows(signals):
+                self._classifier = Classifier(signals, kernel, span, self._tally)
+        self.begin(0)
+
+    def scan(self, block: bytes) -> None:
+        """Count what is in *block*, whole lines; only the last may lack its end."""
+        if not block:
+            return
+        lines = self._sieve.lines(block) if self._sieve is not None else None
+        if lines is None:
+            self._scan_lines(block if block.endswith(b"\n") else block + b"\n", _Lines(block))
+        elif lines:
+            self._scan_lines(b"\n".join([*lines, b""]), lines)
+
+    def begin(self, place: int) -> None:
+        """
+        Say that what follows stands at *place*, which no place before exceeds.
+
+        Only evidence and names depend on the order of reading, so what is
+        counted may be of any part; but what would give some begins a new one.
+        """
+        for key, kind in self._unproven.items():
+            kind.settle()
+            del self._kinds[key]
+        self._unproven.clear()
+        if self._parts and not self._parts[-1].tallies:
+            self._parts.pop()
+        self._parts.append(Part(place, {}))
+
+    def take(self) -> list[Part]:
+        """Give what was found since the last call; united by place, it is the whole."""
+        self._settle()
+        self._kinds.clear()
+        self._unproven.clear()
+        self._latest.clear()
+        parts, self._parts = self._parts, []
+        if parts:
+            self.begin(parts[-1].place)
+        return parts
+
+    @property
+    def size(self) -> int:
+        """How many tallies there are."""
+        return len(self._latest)
+
+    def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
+        """Scan *text*, whose lines are *lines*, each with its end."""
+        if self._classifier is None:
+            for line in lines:
+                self._read(line)
+        else:
+            self._scan_rows(self._classifier, text, lines)
+        if self._counts is not None:
+            self._counts.read += len(lines)
+        if len(self._kinds) > _MOST_KINDS:
+            self._settle()
+            self._kinds.clear()
+            self._unproven.clear()
+        elif self._new_destinations > _MOST_DESTINATIONS:
+            self._settle()
+
+    def _scan_rows(self, classifier: Classifier, text: bytes, lines: Sequence[bytes]) -> None:
+        """Scan *text* by one pattern; what follows is done for every row of it."""
+        rows = classifier.rows(text.decode("latin-1"))
+        kinds = self._kinds
+        ipv4 = IPV4.fullmatch
+        packets = len(rows)
+        # Looked up as the loop goes on: a kind found in one row is known in the next.
+        found = map(kinds.get, map(classifier.key, rows))
+        for index, (row, known) in enumerate(zip(rows, found, strict=True)):
+            kind = known or self._new_kind(classifier, row, lines[index])
+            if not kind.tallies:
+                if kind is not UNWANTED:
+                    packets -= 1
+                    if kind is ODD:
+                        self._read(lines[index])
+                continue
+            destination = row[DESTINATION]
+            destinations = kind.destinations
+            if destination in destinations:
+                destinations[destination] += 1
+            elif ipv4(destination) or is_address(destination):
+                destinations[destination] = 1
+                self._new_destinations += 1
+            else:
+                packets -= 1
+                self._read(lines[index])
+                continue
+            clock = row[CLOCK]
+            if clock > kind.last:
+                kind.last = clock
+            elif clock < kind.first:
+                kind.first = clock
+            if not kind.is_proven:
+                kind.prove(text_of(lines[index]))
+        if self._counts is not None:
+            self._counts.packets += packets
+
+    def _new_kind(self, classifier: Classifier, row: Row, line: bytes) -> Kind:
+        """Look into *line*; remember its kind for the others."""
+        if not row[PERIOD] or not is_address(row[DESTINATION]):
+            return ODD
+        key = classifier.key(row)
+        kind = self._kinds[key] = classifier.kind_of(row, line)
+        if kind.tallies and not kind.is_proven:
+            self._unproven[key] = kind
+        return kind
+
+    def _settle(self) -> None:
+        """Make tallies of what was counted by kinds."""
+        for kind in self._kinds.values():
+            kind.settle()
+        self._new_destinations = 0
+
+    def _read(self, line: bytes) -> None:
+        """Read *line* by itself and count it."""
+        if self._sieve is not None and not self._sieve.may_want(line):
+            return
+        outcome = self._reader.read(line)
+        if self._counts is not None:
+            self._counts.packets += isinstance(outcome, Drop)
+            self._counts.unparsed += outcome is Outcome.UNPARSED
+        if isinstance(outcome, Drop) and self._span.holds(outcome.time):
+            for signal in self._signals:
+                if matches(outcome, signal):
+                    hit = hit_of(outcome, signal)
+                    self._tally(hit.signal, hit.source, hit.interface, hit.mac).add(hit)
+
+    def _tally(self, signal: str, source: str, interface: str | None, mac: str | None) -> Tally:
+        """Give the tally for a packet of *source* that *signal* wants, its names noted."""
+        key = (signal, source)
+        part = self._parts[-1].tallies
+        tally = self._latest.get(key)
+        if tally is None or (
+            tally is not part.get(key) and not (tally.is_proven and tally.knows(interface, mac))
+        ):
+            tally = self._latest[key] = part[key] = Tally()
+        tally.name(interface, mac)
+        return tally
+
+
+class _Lines(Sequence[bytes]):
+    """The lines of a block, split when one is first asked for: few blocks need that."""
+
+    def __init__(self, block: bytes) -> None:
+        self._block = block
+        self._lines: list[bytes] | None = None
+
+    def _split(self) -> list[bytes]:
+        if self._lines is None:
+            self._lines = self._block.removesuffix(b"\n").split(b"\n")
+        return self._lines
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        """Give one line or some, without their ends."""
+        return self._split()[index]
+
+    def __len__(self) -> int:
+        """Tell how many there are."""
+        return len(self._split())
+
+
+def hit_of(drop: Drop, signal: Signal) -> Hit:
+    """Keep of *drop* what a tally needs."""
+    fields = drop.packet.fields
+    return Hit(
+        signal=signal.name,
+        source=fields["SRC"],
+        time=drop.time,
+        destination=fields.get("DST"),
+        port=fields.get("DPT"),
+        interface=fields.get("IN"),
+        mac=sender_mac(fields),
+        repeat=drop.repeat,
+        line=drop.line,
+    )
