@@ -19,7 +19,7 @@ help:
 	@echo 'make demo       run the daily job over a real log and show the alerts'
 	@echo 'make test       lint, check types, run every test'
 	@echo 'make soak       follow a log through a thousand random schedules of rotation'
-	@echo 'make bench      measure the hot loop, as ratios in one run'
+	@echo 'make bench      measure speed and memory beside other programs; SIZE=1000 sets the MB of a log'
 	@echo 'make install    install on this machine, as root'
 	@echo 'make uninstall  remove that again, except botalert.conf and the state'
 	@echo 'make man        write the man pages into build/man'
@@ -76,7 +76,7 @@ soak: $(TEST)
 
 .PHONY: bench
 bench: $(TEST)
-	@$(IN_VENV) tests/benchmark.py
+	@PYTHONPATH=tests $(IN_VENV) -m benchmark $(SIZE)
 
 .PHONY: man
 man: $(RUNTIME)

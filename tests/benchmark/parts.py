@@ -1,0 +1,372 @@
+"""
+What is compared with what: each part is measured in one go and printed as a table.
+
+Nothing here depends on how long anything took, for machines differ.
+"""
+
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from dateutil import parser
+
+from botalert.times import StampReader
+
+from . import contestants, logs, measure, table
+from .contestants import CORES
+from .lines import KINDS, PORTS
+from .logs import Log
+from .measure import Contestant, Result
+
+JOBS = sorted({1, 2, CORES})
+
+# A second of a log is a hundred lines, and no log is shorter.
+_HUNDRED_LINES = 0.0001
+_GROWTH = (0.1, 1, 4)
+_TIMES = ("", "least", "median", "MB/s", "million lines/s")
+_MEMORY = ("PSS", "RSS", "largest process")
+
+_MOST = "highest memory of any scan, PSS in MB"
+_DENSE_RATE = "dense log, all jobs, million lines/s"
+
+LIMITS = {
+    "sparse log, all jobs, to `rg -c`": ("≤ 2", "≤ 4"),
+    "dense log, all jobs, to `rg -c`": ("≤ 2.5", "≤ 5, or"),
+    _DENSE_RATE: ("≥ 2", "≥ 1"),
+    "sparse log, 30 signals to 1": ("≤ 1.1", "≤ 1.3"),
+    "sparse log, four times as large": ("≤ 4", "≤ 4.2"),
+    "dense log, four times as large": ("≤ 4", "≤ 4.2"),
+    "dense log, two jobs to one": ("≤ 0.52", "≤ 0.6"),
+    _MOST: ("≤ 80", "≤ 150"),
+    "100 lines, to `python -c pass`": ("≤ 3", "≤ 4"),
+    "dense log in `.gz`, to `zcat`": ("≤ 1.2", "≤ 2.5"),
+}
+"""The figures that are looked at first, with the aim and the limit of each."""
+
+
+@dataclass
+class Bench:
+    """
+    What the parts have in common, and what they found out.
+
+    Args:
+        directory: Where the logs are kept.
+        work: Where configurations and states are, for this time only.
+        megabytes: The size of the logs.
+        rounds: How often each contestant is timed.
+        newcomers: How many new machines a run finds.
+        known: How many known machines a run updates; 0 if that is not to be measured.
+        figures: Those of LIMITS that were measured.
+    """
+
+    directory: Path
+    work: Path
+    megabytes: float
+    rounds: int
+    newcomers: int
+    known: int
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.config = contestants.write_config(self.work / "thirty.conf")
+
+    def logs(self, wanted: Sequence[tuple[str, float]]) -> list[Log]:
+        """Give logs by their kinds and sizes in MB."""
+        return logs.make_logs(self.directory, wanted)
+
+    def measure(self, group: Sequence[Contestant | None]) -> dict[str, Result]:
+        """Time those of the group that are there, in turns; give the results by name."""
+        there = [contestant for contestant in group if contestant]
+        return {result.contestant.name: result for result in measure.alternate(there, self.rounds)}
+
+    def weigh(self, results: dict[str, Result]) -> None:
+        """Find out how much memory each had, and keep the most that botalert had."""
+        for name, result in results.items():
+            result.memory = measure.weigh(result.contestant)
+            if name.startswith("botalert, "):
+                megabytes = result.memory.proportional / logs.BYTES_OF_MEGABYTE
+                self.figures[_MOST] = max(self.figures.get(_MOST, 0), megabytes)
+
+    def keep(self, figure: str, results: dict[str, Result], above: str, below: str) -> None:
+        """Keep a ratio of two medians, if both were measured."""
+        if above in results and below in results:
+            self.figures[figure] = results[above].median / results[below].median
+
+
+def _times(result: Result) -> list[str]:
+    log = result.contestant.log
+    return [
+        result.contestant.name,
+        table.seconds(result.minimum),
+        table.seconds(result.median),
+        table.rate(log.size_bytes if log else 0, result.median),
+        table.rate(log.truth.lines if log else 0, result.median),
+    ]
+
+
+def _memory(result: Result) -> list[str]:
+    assert result.memory is not None
+    return [
+        table.megabytes(size)
+        for size in (result.memory.proportional, result.memory.resident, result.memory.largest)
+    ]
+
+
+def tools(bench: Bench) -> None:
+    """Compare with programs that search for the equivalent pattern, on each kind of log."""
+    made = bench.logs([(name, bench.megabytes) for name in KINDS])
+    _print_logs(made)
+    for log in made:
+        group = [contestants.scan(log, bench.config, jobs) for jobs in JOBS]
+        all_jobs = contestants.scan(log, bench.config, CORES).name
+        if log.name == "sparse":
+            one = contestants.write_config(bench.work / "one.conf", PORTS[:1])
+            group.append(contestants.scan(log, one, CORES, ports=PORTS[:1], also=", 1 signal"))
+        searchers = contestants.searchers(log)
+        if log.name == "dense":
+            packed = logs.packed(log)
+            group.append(contestants.scan(packed, bench.config, CORES, also=", .gz"))
+            searchers.append(contestants.unpacker(packed))
+        results = bench.measure([*group, *searchers])
+        bench.weigh(results)
+        ours = results[all_jobs].median
+        table.print_table(
+            f"The {log.name} log, {table.megabytes(log.size_bytes)}",
+            (*_TIMES, f"{all_jobs} to it", *_MEMORY),
+            [
+                [*_times(result), table.ratio(ours / result.median), *_memory(result)]
+                for result in results.values()
+            ],
+        )
+        if log.name in ("sparse", "dense"):
+            bench.keep(f"{log.name} log, all jobs, to `rg -c`", results, all_jobs, "rg -c")
+        if log.name == "dense":
+            bench.figures[_DENSE_RATE] = log.truth.lines / ours / 1e6
+            one_job, two_jobs = (contestants.scan(log, bench.config, jobs).name for jobs in (1, 2))
+            bench.keep("dense log, two jobs to one", results, two_jobs, one_job)
+        bench.keep("sparse log, 30 signals to 1", results, all_jobs, f"{all_jobs}, 1 signal")
+        bench.keep("dense log in `.gz`, to `zcat`", results, f"{all_jobs}, .gz", "zcat, .gz")
+
+
+def _print_logs(made: list[Log]) -> None:
+    table.print_table(
+        "The logs",
+        ("", "size", "lines", "bytes a line", "packets", "that match", "detections"),
+        [
+            [
+                log.name,
+                table.megabytes(log.size_bytes),
+                f"{log.truth.lines:,}",
+                f"{log.size_bytes / log.truth.lines:.0f}",
+                f"{log.truth.packets:,}",
+                f"{log.truth.matches:,}",
+                f"{log.truth.pairs:,}",
+            ]
+            for log in made
+        ],
+    )
+
+
+def growth(bench: Bench) -> None:
+    """Scan a tenth of the size, the size and four times the size."""
+    rows = []
+    for kind in ("sparse", "dense"):
+        sizes = [bench.megabytes * times for times in _GROWTH]
+        made = bench.logs([(kind, size) for size in sizes])
+        results = bench.measure(
+            [
+                contestants.scan(log, bench.config, CORES, also=f", {kind}, {size:g} MB")
+                for log, size in zip(made, sizes, strict=True)
+            ]
+        )
+        bench.weigh(results)
+        _, normal, large = results
+        bench.keep(f"{kind} log, four times as large", results, large, normal)
+        rows += [
+            [*_times(result), table.ratio(result.median / results[normal].median), *_memory(result)]
+            for result in results.values()
+        ]
+    table.print_table("Growth", (*_TIMES, "to the middle size", *_MEMORY), rows)
+
+
+def start(bench: Bench) -> None:
+    """Compare what takes next to no work with an interpreter that does nothing."""
+    (log,) = bench.logs([("dense", _HUNDRED_LINES)])
+    interpreter = contestants.interpreter()
+    hundred = contestants.scan(log, bench.config, CORES, also=", 100 lines")
+    results = bench.measure(
+        [interpreter, hundred, contestants.command("botalert check", bench.config, "check")]
+    )
+    bench.keep("100 lines, to `python -c pass`", results, hundred.name, interpreter.name)
+    _print_ratios("Start", results, interpreter.name)
+
+
+def _print_ratios(title: str, results: dict[str, Result], unit: str) -> None:
+    table.print_table(
+        title,
+        ("", "least", "median", f"to {unit}"),
+        [
+            [
+                result.contestant.name,
+                table.seconds(result.minimum),
+                table.seconds(result.median),
+                table.ratio(result.median / results[unit].median),
+            ]
+            for result in results.values()
+        ],
+    )
+
+
+def readers(bench: Bench) -> None:
+    """Compare with programs that make reports of logs, each on a dense log that it bears."""
+    rows = []
+    for make, bearable in contestants.READERS.values():
+        (log,) = bench.logs([("dense", min(bearable, bench.megabytes))])
+        reader = make(log, bench.work)
+        if reader is None:
+            continue
+        ours = contestants.scan(log, bench.config, CORES)
+        results = bench.measure([reader, ours])
+        bench.weigh(results)
+        theirs = results[reader.name]
+        rows.append(
+            [
+                *_times(theirs),
+                f"{log.truth.lines:,}",
+                table.ratio(theirs.median / results[ours.name].median),
+                *_memory(theirs),
+            ]
+        )
+    if rows:
+        table.print_table(
+            "Programs that make reports", (*_TIMES, "lines", "it to botalert", *_MEMORY), rows
+        )
+
+
+def runs(bench: Bench) -> None:
+    """Measure the daily job: with nothing to do, and with many machines to record."""
+    (log,) = bench.logs([("dense", bench.megabytes)])
+    nothing_new = _Job(bench, "unchanged", log.path, PORTS)
+    measure.timed(nothing_new.baseline())
+    measure.timed(contestants.listing(log, nothing_new.config))
+    empty = bench.work / "empty.log"
+    empty.touch()
+
+    arrived = logs.newcomers(bench.directory, bench.newcomers)
+    new = _Job(bench, "new", arrived.path, PORTS[:1])
+    results = bench.measure(
+        [
+            contestants.interpreter(),
+            contestants.command("botalert check", nothing_new.config, "check"),
+            _Job(bench, "empty", empty, PORTS).baseline("run, empty log"),
+            contestants.command("run, unchanged log", nothing_new.config, "run"),
+            new.baseline(f"run --baseline, {bench.newcomers:,} new machines", prepare=new.forget),
+            *([_update(bench)] if bench.known else []),
+        ]
+    )
+    measure.timed(contestants.listing(arrived, new.config))
+    bench.weigh(results)
+    table.print_table(
+        "The daily job",
+        ("", "least", "median", *_MEMORY),
+        [[*_times(result)[:3], *_memory(result)] for result in results.values()],
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A configured job with a state of its own."""
+
+    bench: Bench
+    name: str
+    logfile: Path
+    ports: Sequence[str]
+
+    @property
+    def state(self) -> Path:
+        """The directory of its state."""
+        return self.bench.work / f"{self.name}.state"
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        return contestants.write_config(
+            self.bench.work / f"{self.name}.conf",
+            self.ports,
+            logfile=self.logfile,
+            statefile=self.state / "state.db",
+        )
+
+    def forget(self) -> None:
+        """Go back to before the first run."""
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def go_back(self, kept: Path) -> None:
+        """Go back to the state that was kept there."""
+        self.forget()
+        shutil.copytree(kept, self.state)
+
+    def baseline(self, name: str = "run --baseline", **more: object) -> Contestant:
+        """Run it without mails."""
+        return contestants.command(name, self.config, "run", "--baseline", **more)
+
+
+def _update(bench: Bench) -> Contestant:
+    """Record so many machines, let each send once more, and give the run that reads that."""
+    first = logs.newcomers(bench.directory, bench.known)
+    both = logs.newcomers(bench.directory, bench.known, times=2)
+    live = bench.work / "known.log"
+    shutil.copyfile(first.path, live)
+    job = _Job(bench, "known", live, PORTS[:1])
+    measure.timed(job.baseline())
+    kept = bench.work / "known.kept"
+    shutil.copytree(job.state, kept)
+    with both.path.open("rb") as more, live.open("ab") as file:
+        more.seek(first.size_bytes)
+        shutil.copyfileobj(more, file)
+    measure.timed(job.baseline())
+    measure.timed(contestants.listing(both, job.config))
+    return job.baseline(
+        f"run --baseline, {bench.known:,} known machines", prepare=partial(job.go_back, kept)
+    )
+
+
+def stamps(bench: Bench) -> None:
+    """Compare our reader of stamps, which remembers the last minute, with dateutil's."""
+    texts = [f"Nov 20 10:{number // 60 % 60:02}:{number % 60:02}" for number in range(1000)]
+    reader = StampReader(datetime(2026, 11, 21, tzinfo=UTC), UTC)
+    taken: dict[str, list[float]] = {"botalert's": [], "dateutil's": []}
+    for _ in range(bench.rounds):
+        for readings, read in zip(taken.values(), (reader.syslog, parser.parse), strict=True):
+            begin = time.perf_counter()
+            for text in texts:
+                read(text)
+            readings.append(time.perf_counter() - begin)
+    ours, theirs = map(statistics.median, taken.values())
+    table.print_table(
+        "Reading a thousand stamps of RFC 3164",
+        ("", "least", "median", "to botalert's"),
+        [
+            [name, table.seconds(min(readings)), table.seconds(median), table.ratio(median / ours)]
+            for (name, readings), median in zip(taken.items(), (ours, theirs), strict=True)
+        ],
+    )
+
+
+PARTS = {part.__name__: part for part in (tools, growth, start, runs, readers, stamps)}
+
+
+def print_limits(bench: Bench) -> None:
+    """Print those of LIMITS that were measured."""
+    rows = [
+        [name, table.ratio(bench.figures[name]), aim, limit]
+        for name, (aim, limit) in LIMITS.items()
+        if name in bench.figures
+    ]
+    if rows:
+        table.print_table("The figures in short", ("", "measured", "aim", "limit"), rows)
