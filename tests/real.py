@@ -16,6 +16,7 @@ REQUIRED = bool(os.environ.get("BOTALERT_REQUIRE_REAL"))
 
 _PACKAGES = {
     "exim4": "exim4-daemon-light",
+    "fail2ban-regex": "fail2ban",
     "ip": "iproute2",
     "nft": "nftables",
     "rsyslogd": "rsyslog",
