@@ -17,6 +17,7 @@ from botalert.tally import (
     Tally,
     merged,
     packed,
+    packed_with,
     unpacked,
 )
 
@@ -78,6 +79,32 @@ def test_what_is_stored_comes_back(seen):
     """The state file holds a tally as text."""
     tally = tally_of(seen)
     assert unpacked(packed(tally)) == tally
+
+
+@given(st.lists(hits, max_size=15), st.lists(hits, max_size=15))
+def test_adding_to_what_is_stored_is_merging(seen, later):
+    """The short way gives to the letter what unpacking, merging and packing give."""
+    known, added = tally_of(seen), tally_of(later)
+    before = packed(added)
+    assert packed_with(packed(known), added) == packed(merged([known, added]))
+    assert packed(added) == before
+
+
+@given(st.data())
+def test_adding_to_what_is_stored_is_merging_where_not_all_is_kept(data):
+    """Around the number of destinations and ports that are kept, on either side."""
+
+    def drawn() -> Tally:
+        numbers = st.integers(0, KEPT_ITEMS + 2)
+        destinations, ports = data.draw(numbers), data.draw(numbers)
+        first = data.draw(st.integers(0, KEPT_ITEMS))
+        return Tally(
+            destinations=Distinct({f"10.0.0.{first + n}": 1 for n in range(destinations)}),
+            ports=Distinct({str(first + n): 1 for n in range(ports)}),
+        )
+
+    known, added = drawn(), drawn()
+    assert packed_with(packed(known), added) == packed(merged([known, added]))
 
 
 @given(st.lists(st.integers(0, 5000), max_size=900), st.data())
