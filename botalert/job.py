@@ -276,7 +276,7 @@ def _read_on(
     reading.read(consume)
     new = memory.record(
         log.key,
-        tallies,
+        tallies.items(),
         reading.cursor(),
         lambda: _message_id(config, outlook.machine),
         alerted=outlook.now if outlook.baseline else None,

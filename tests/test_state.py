@@ -1,10 +1,13 @@
 """What is remembered between runs, in a real SQLite file."""
 
+import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
+import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from installation import NOBODY, Installation, like_everyone, packet_line
-from real import lack, need_root
+from real import lack, need, need_root
 
 from botalert import state
 from botalert.errors import (
@@ -26,8 +29,10 @@ from botalert.errors import (
     TryAgainError,
 )
 from botalert.model import Hit
-from botalert.state import MIGRATIONS, State
-from botalert.tally import Tallies, Tally
+from botalert.state import State
+from botalert.state.file import BATCH, Found
+from botalert.state.schema import APPLICATION_ID, MIGRATIONS
+from botalert.tally import Distinct, Tally
 
 NOW = datetime(2026, 11, 21, 6, 25, tzinfo=UTC)
 REACHED = '[["aGVhZA==", 100, "dGFpbA==", true]]'
@@ -35,14 +40,14 @@ LOG = "/var/log/messages"
 SIGNALS = ("smtp", "telnet")
 
 
-def found(*keys: tuple[str, str], packets: int = 1) -> Tallies:
+def found(*keys: tuple[str, str], packets: int = 1) -> list[Found]:
     """Make tallies of (signal, source) pairs."""
     tallies = {}
     for signal, source in keys:
         tallies[signal, source] = tally = Tally()
         hit = Hit(signal, source, NOW, "198.51.100.52", "25", "eth1", None, packets, "a line")
         tally.add(hit)
-    return tallies
+    return list(tallies.items())
 
 
 def message_ids() -> Callable[[], str]:
@@ -111,8 +116,8 @@ def test_value_of_a_wrong_type_is_told_as_damage(path: str, table: str, column: 
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute(f"UPDATE {table} SET {column} = X'00FF'")
     damaged = pytest.raises(BotalertError, match="the state file is damaged")
-    with damaged, state.opened(path):
-        pass
+    with damaged, state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.11")), REACHED, message_ids())
     if column in ("message_id", "alerted"):
         with damaged, state.opened_for_reading(path) as memory:
             assert memory is not None
@@ -141,7 +146,7 @@ def test_empty_file_is_brought_up_to_date(path: str) -> None:
         assert memory.pending(SIGNALS) == []
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-        assert connection.execute("PRAGMA application_id").fetchone() == (state.APPLICATION_ID,)
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
 def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
@@ -152,10 +157,68 @@ def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = Path(path).read_bytes()
     for way in (state.opened, state.opened_for_reading):
-        told = pytest.raises(DataError, match=r"newer botalert \(schema 2, this one knows 1\)")
+        told = pytest.raises(DataError, match=r"newer botalert \(schema 3, this one knows 2\)")
         with told, way(path):
             pass
     assert Path(path).read_bytes() == before
+
+
+def test_state_of_an_older_botalert_is_brought_up_to_date(path: str) -> None:
+    """What schema 1 held is all there, and is counted on; till then `list` says what to do."""
+    os.mkdir(os.path.dirname(path))
+    lines = ['Nov 20 23:00:00 fw1 kernel: "Größe\\\t\x00', "another"]
+    bodies = [
+        {
+            "packets": 7,
+            "first_seen": "2026-11-20T23:00:00+01:00",
+            "last_seen": "2026-11-21T23:00:00.000500+00:00",
+            "destinations": [{"198.51.100.52": 4, "2001:db8::17": 3}, False],
+            "ports": [{str(port): 1 for port in range(256)}, True],
+            "interfaces": ["eth1", "\udc80"],
+            "macs": ["02:00:c0:a8:01:0a"],
+            "evidence": lines,
+        },
+        {
+            "packets": 1,
+            "first_seen": None,
+            "last_seen": None,
+            "destinations": [{}, False],
+            "ports": [{}, False],
+            "interfaces": [],
+            "macs": [],
+            "evidence": [],
+        },
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        for number, body in enumerate(bodies):
+            key = (f"192.168.1.1{number}", "smtp")
+            text = json.dumps(body, separators=(",", ":"))
+            connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", (*key, LOG, text))
+            connection.execute("INSERT INTO alert VALUES (?, ?, '<1@mx.example>', NULL)", key)
+    told = pytest.raises(TryAgainError, match=r"older botalert\. The next run brings it up to date")
+    with told, state.opened_for_reading(path):
+        pass
+    with state.opened(path) as memory:
+        full, empty = (alert.detection.tally for alert in memory.pending(SIGNALS))
+        assert empty == Tally(packets=1)
+        assert full == Tally(
+            packets=7,
+            first_seen=datetime.fromisoformat("2026-11-20T23:00:00+01:00"),
+            last_seen=datetime.fromisoformat("2026-11-21T23:00:00.000500+00:00"),
+            destinations=Distinct({"198.51.100.52": 4, "2001:db8::17": 3}),
+            ports=Distinct({str(port): 1 for port in range(256)}, overflowed=True),
+            interfaces=("eth1", "\udc80"),
+            macs=("02:00:c0:a8:01:0a",),
+            evidence=tuple(lines),
+        )
+        assert memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids()) == 0
+        assert memory.pending(SIGNALS)[0].detection.tally.packets == 8
+    with state.opened_for_reading(path) as reader:
+        assert reader is not None
 
 
 def test_file_of_another_program_is_refused(path: str) -> None:
@@ -256,6 +319,75 @@ def test_record_is_all_or_nothing(path: str) -> None:
         assert memory.alerts(SIGNALS) == []
 
 
+def test_more_than_a_batch_is_recorded_in_any_order(path: str) -> None:
+    """Each is new once and counted twice, however they are ordered and cut into batches."""
+    sources = [f"10.0.{n >> 8}.{n & 255}" for n in range(BATCH + 1000)]
+    keys = [("smtp", source) for source in sources]
+    with state.opened(path) as memory:
+        assert memory.record(LOG, iter(found(*keys[:-10])), REACHED, message_ids()) == BATCH + 990
+        assert memory.record(LOG, iter(found(*reversed(keys))), REACHED, message_ids()) == 10
+        alerts = memory.alerts(SIGNALS)
+    assert Counter(alert.detection.tally.packets for alert in alerts) == {2: BATCH + 990, 1: 10}
+    assert {alert.detection.source for alert in alerts} == set(sources)
+
+
+def test_record_holds_a_batch_at_a_time(path: str) -> None:
+    """What is in memory does not grow with what a run found."""
+
+    def peak(number: int, cursor: str) -> int:
+        tallies = (found(("smtp", f"10.0.{n >> 8}.{n & 255}"))[0] for n in range(number))
+        tracemalloc.reset_peak()
+        memory.record(LOG, tallies, cursor, message_ids())
+        return tracemalloc.get_traced_memory()[1]
+
+    with state.opened(path) as memory:
+        tracemalloc.start()
+        try:
+            assert peak(6 * BATCH, "later") < 1.2 * peak(3 * BATCH, REACHED)
+        finally:
+            tracemalloc.stop()
+
+
+def test_nothing_new_is_nothing_written(path: str) -> None:
+    """Where a log was read no further, there is no transaction; where it was, there is one."""
+    further = REACHED.replace("100", "200")
+    with state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids(), alerted=NOW)
+    with state.opened(path) as memory:
+        asked: list[str] = []
+        memory._connection.set_trace_callback(asked.append)
+        assert memory.record(LOG, [], REACHED, message_ids()) == 0
+        assert memory.pending(SIGNALS) == []
+        assert asked
+        assert all(text.startswith("SELECT") for text in asked)
+        assert memory.record(LOG, [], further, message_ids()) == 0
+        assert "BEGIN IMMEDIATE" in asked
+        assert memory.cursor(LOG) == further
+
+
+def test_quiet_run_leaves_the_file_alone(tmp_path: Path) -> None:
+    """A run over an unchanged log writes nothing, and does not read the state file through."""
+    site = Installation(tmp_path)
+    machines = [f"10.0.{n >> 8}.{n & 255}" for n in range(1000)]
+    site.see(*machines)
+    assert site.botalert("run", "--baseline").returncode == 0
+    before = (site.statefile.read_bytes(), site.statefile.stat().st_mtime_ns)
+    assert site.run() == (0, [])
+    assert (site.statefile.read_bytes(), site.statefile.stat().st_mtime_ns) == before
+    size = len(before[0])
+    command = site.command("run")
+    trace = tmp_path / "trace"
+    need("strace")
+    subprocess.run(
+        ["strace", "-f", "-e", "trace=pread64", "-P", site.statefile, "-o", trace, *command],
+        cwd=ROOT,
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    read = sum(int(number) for number in re.findall(r"= (\d+)$", trace.read_text(), re.MULTILINE))
+    assert 0 < read < size / 5
+
+
 def test_several_logs_unite_in_one_detection(path: str) -> None:
     """What two logs tell of a source is one alert, with the sum."""
     with state.opened(path) as memory:
@@ -308,6 +440,7 @@ def test_damaged_state_is_one_clear_line(tmp_path: Path, damage: str) -> None:
     site.see("192.168.1.10", "192.168.1.11")
     assert site.run() == (0, [])
     damaged(site.statefile, site.statefile.read_bytes(), damage)
+    site.see("192.168.1.12")
     before = site.statefile.read_bytes()
     for command in (["run"], ["list"], ["forget", "192.168.1.10"]):
         done = site.botalert(*command)
@@ -317,6 +450,54 @@ def test_damaged_state_is_one_clear_line(tmp_path: Path, damage: str) -> None:
         assert line.endswith("begins a new one, and every source alerts again.")
     assert site.statefile.read_bytes() == before
     assert len(site.mails()) == 2
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "cut", "text", "header"])
+def test_pending_alert_is_not_sent_again_and_again_from_a_damaged_state(
+    tmp_path: Path, damage: str
+) -> None:
+    """What cannot be marked as sent is not sent, though nothing is new in the log."""
+    site = Installation(tmp_path)
+    site.configure("localhost:1")
+    site.see(*(f"10.0.0.{n}" for n in range(200)))
+    assert site.run()[0] == 75
+    site.configure()
+    damaged(site.statefile, site.statefile.read_bytes(), damage)
+    before = site.statefile.read_bytes()
+    for _ in range(2):
+        status, (line,) = site.run()
+        assert status == 74
+        assert line.startswith(f"botalert: {site.statefile}: the state file is damaged: ")
+    assert site.mails() == []
+    assert site.statefile.read_bytes() == before
+
+
+def test_damage_that_a_quiet_run_does_not_meet_is_told_by_the_next_change(tmp_path: Path) -> None:
+    """Till then it is left as it is, and nothing is lost or mailed twice."""
+    site = Installation(tmp_path)
+    site.see(*(f"10.0.0.{n}" for n in range(200)))
+    assert site.botalert("run", "--baseline").returncode == 0
+    content = site.statefile.read_bytes()
+    with closing(sqlite3.connect(site.statefile)) as connection:
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'tally'"
+        ).fetchone()
+    start = (root - 1) * page
+    site.statefile.write_bytes(content[:start] + b"\xff" * page + content[start + page :])
+    before = site.statefile.read_bytes()
+    assert site.run() == (0, [])
+    assert site.statefile.read_bytes() == before
+    site.see("10.0.0.1", second=60)
+    for _ in range(2):
+        status, (line,) = site.run()
+        assert status == 74
+        assert line.startswith(f"botalert: {site.statefile}: the state file is damaged: ")
+        assert site.statefile.read_bytes() == before
+    site.statefile.write_bytes(content)
+    assert site.run() == (0, [])
+    assert {each["source"]: each["packets"] for each in site.detections()}["10.0.0.1"] == 2
+    assert site.mails() == []
 
 
 @pytest.fixture(scope="module")
@@ -389,7 +570,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk],
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk],
         capture_output=True,
         check=False,
         text=True,

@@ -1,0 +1,343 @@
+"""
+The state file: one SQLite file that is remembered between runs.
+
+What a run found and how far it read are one transaction, so a crash leaves
+both or neither; an alert is marked sent only after the mail server took it.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from botalert.detect import Alert, Detection, detection_rank, signal_order
+from botalert.directories import make_directories
+from botalert.errors import CannotCreateError, TryAgainError, reading_error, writing_error
+from botalert.state.faults import damaged, told
+from botalert.state.schema import MIGRATIONS, check_identity, check_integrity, legible, migrate
+from botalert.tally import Tally, merged, packed, packed_with, unpacked
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o750
+
+# Rows are some hundreds of bytes, evidence and all: in pages twice as large as
+# SQLite's own choice they are updated a quarter faster.  It holds for new files.
+PAGE_BYTES = 8192
+# What a transaction changes stays in memory up to this; SQLite's own 2 MB are
+# written and synced many times over when many sources are updated.
+CACHE_KIBIBYTES = 65536
+
+# So many tallies are read, packed and written at once: 2 KB each.  Larger batches
+# are no faster.
+BATCH = 1024
+
+Found = tuple[tuple[str, str], Tally]
+"""A signal and a source, and what the one saw of the other."""
+
+
+class State:
+    """
+    The state file, open.
+
+    Use :func:`opened` or :func:`opened_for_reading`.  Before the first change
+    the whole file is checked, once: SQLite would write around damage that it
+    doesn't meet.
+    """
+
+    def __init__(self, path: str, connection: "sqlite3.Connection", *, checked: bool) -> None:
+        self._path = path
+        self._connection = connection
+        self._checked = checked
+
+    def cursor(self, log: str) -> str | None:
+        """Give how far *log* has been read; None if it never was."""
+        row = self._connection.execute("SELECT body FROM cursor WHERE log = ?", (log,)).fetchone()
+        if row is None:
+            return None
+        if not isinstance(row[0], str):
+            raise damaged(self._path, "a cursor is no text")
+        return row[0]
+
+    def record(
+        self,
+        log: str,
+        found: Iterable[Found],
+        cursor: str,
+        new_message_id: Callable[[], str],
+        *,
+        alerted: datetime | None = None,
+    ) -> int:
+        """
+        Add what was read of *log*, with how far that was, in one transaction.
+
+        A source that its signal had not been seen to find before becomes a
+        pending alert; with *alerted*, one that counts as sent then.  Where
+        there is nothing to add, nothing is written.
+
+        Args:
+            log: The log's name.
+            found: Each signal and source once; fastest by source and signal,
+                as the file has them.  A batch of them is in memory at a time.
+            cursor: How far the log was read.
+            new_message_id: Makes the Message-ID of a new alert.
+            alerted: When the new ones count as sent.
+
+        Returns:
+            How many detections are new.
+        """
+        rest = iter(found)
+        first = list(islice(rest, 1))
+        if not first and cursor == self.cursor(log):
+            return 0
+        moment = alerted and alerted.isoformat()
+        new = 0
+        with self._transaction() as connection:
+            for batch in _batches(chain(first, rest)):
+                fresh = self._add(connection, log, batch)
+                new += connection.executemany(
+                    "INSERT INTO alert (source, signal, message_id, alerted) "
+                    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    [(source, signal, new_message_id(), moment) for signal, source in fresh],
+                ).rowcount
+            connection.execute(
+                "INSERT OR REPLACE INTO cursor (log, body) VALUES (?, ?)", (log, cursor)
+            )
+        return new
+
+    def _add(
+        self, connection: "sqlite3.Connection", log: str, batch: Sequence[Found]
+    ) -> list[tuple[str, str]]:
+        """Add *batch* to what *log* told; give those of which it had told nothing."""
+        keys = [(source, signal, log) for (signal, source), _ in batch]
+        look = "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?"
+        known = [connection.execute(look, key).fetchone() for key in keys]
+        with self._readable():
+            rows = [
+                (*key, packed_with(row[0], tally) if row else packed(tally))
+                for key, row, (_, tally) in zip(keys, known, batch, strict=True)
+            ]
+        connection.executemany(
+            "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET body = excluded.body",
+            rows,
+        )
+        return [key for row, (key, _) in zip(known, batch, strict=True) if not row]
+
+    def alerts(self, signal_names: Sequence[str]) -> list[Alert]:
+        """Give every detection on record with its alert, in the order that people see."""
+        return self._in_order(self._alerts("alert"), signal_names)
+
+    def pending(self, signal_names: Sequence[str]) -> list[Alert]:
+        """Give the alerts that are still to be sent, in the order that people see."""
+        # SQLite would go through all the alerts, which are in the wanted order, too.
+        waiting = "alert INDEXED BY alert_pending WHERE alerted IS NULL"
+        alerts = self._in_order(self._alerts(waiting), signal_names)
+        if alerts:
+            # They are going to be sent, and a file that cannot remember it
+            # would have them sent by every run.
+            self._check()
+        return alerts
+
+    def mark_sent(self, alert: Alert, moment: datetime) -> None:
+        """Remember that the mail server took *alert*."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE alert SET alerted = ? WHERE source = ? AND signal = ? AND message_id = ?",
+                (
+                    moment.isoformat(),
+                    alert.detection.source,
+                    alert.detection.signal,
+                    alert.message_id,
+                ),
+            )
+
+    def forget(self, source: str, signal: str | None) -> int:
+        """
+        Forget *source*, or only what *signal* found of it.
+
+        Returns:
+            How many detections were forgotten.
+        """
+        parameters = (source,) if signal is None else (source, signal)
+        where = "WHERE source = ?" + ("" if signal is None else " AND signal = ?")
+        with self._transaction() as connection:
+            connection.execute(f"DELETE FROM tally {where}", parameters)
+            return connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
+
+    def _alerts(self, chosen: str) -> Iterator[Alert]:
+        # A log's name orders what several logs tell of one source, as a run
+        # reads them; the moments at which runs happen must not.
+        rows = self._connection.execute(
+            "SELECT source, signal, message_id, alerted, body "
+            f"FROM (SELECT * FROM {chosen}) JOIN tally USING (source, signal) "
+            "ORDER BY source, signal, log"
+        )
+        for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
+            # To a connection that only reads, SQLite leaves CHECKs unknown.
+            if not all(isinstance(each, str) for each in (source, signal, message_id)):
+                raise damaged(self._path, "an alert is no text")
+            tally = merged(self._unpacked(row[4]) for row in group)
+            moment = self._moment(alerted) if alerted else None
+            yield Alert(Detection(signal, source, tally), message_id, moment)
+
+    def _unpacked(self, body: str) -> Tally:
+        with self._readable():
+            return unpacked(body)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Tell of a tally that is none."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise damaged(self._path, f"a tally cannot be read: {error}") from error
+
+    def _moment(self, text: str) -> datetime:
+        try:
+            return datetime.fromisoformat(text)
+        except (ValueError, TypeError) as error:
+            raise damaged(self._path, str(error)) from error
+
+    @staticmethod
+    def _in_order(alerts: Iterable[Alert], signal_names: Sequence[str]) -> list[Alert]:
+        order = signal_order(signal_names)
+        return sorted(alerts, key=lambda alert: detection_rank(alert.detection, order))
+
+    def _check(self) -> None:
+        """Check the whole file, if that was not done yet."""
+        if not self._checked:
+            check_integrity(self._path, self._connection)
+            self._checked = True
+
+    @contextmanager
+    def _transaction(self) -> Iterator["sqlite3.Connection"]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._check()
+            yield self._connection
+            self._connection.execute("COMMIT")
+        finally:
+            # Some errors, a full disk among them, have rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
+    rest = iter(found)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def make_directory(path: str) -> None:
+    """
+    Make the directory in which the file *path* will stand.
+
+    Raises:
+        BotalertError: It cannot be made.
+    """
+    directory = os.path.dirname(path) or "."
+    try:
+        make_directories(directory, DIRECTORY_MODE)
+    except OSError as error:
+        raise writing_error(directory, error) from error
+
+
+@contextmanager
+def opened(path: str) -> Iterator[State]:
+    """
+    Open the state file at *path* for writing; make it if it isn't there.
+
+    An older schema is brought up to date, each step together with its own
+    record.
+
+    Raises:
+        BotalertError: It cannot be made or written, is damaged, is another
+            program's, or was written by a newer botalert.
+    """
+    import sqlite3
+
+    make_directory(path)
+    _make_file(path)
+    with told(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with legible(path):
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            # The whole file is one to copy or delete, and no transaction is
+            # lost to a power failure.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA synchronous = FULL")
+            outdated = check_identity(path, connection) < len(MIGRATIONS)
+            if outdated:
+                check_integrity(path, connection)
+                migrate(connection)
+        yield State(path, connection, checked=outdated)
+
+
+def _make_file(path: str) -> None:
+    new = not exists(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            if new:
+                os.fchmod(descriptor, FILE_MODE)  # Whatever the umask is.
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise writing_error(path, error) from error
+
+
+def exists(path: str) -> bool:
+    """
+    Tell whether there is a state file at *path*.
+
+    Raises:
+        BotalertError: It may not be read, or is no plain file.
+    """
+    try:
+        # Opening a FIFO would wait for whoever writes to it.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise CannotCreateError(
+                f"{path}: is there, and no plain file. Name another in statefile:."
+            )
+        with open(path, "rb"):
+            return True
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise reading_error(path, error) from error
+
+
+@contextmanager
+def opened_for_reading(path: str) -> Iterator[State | None]:
+    """
+    Open the state file at *path* without changing it; None if there is none.
+
+    Raises:
+        BotalertError: It may not be read, is damaged, is not ours, or has an
+            older schema.
+    """
+    import sqlite3
+
+    if not exists(path):
+        yield None
+        return
+    address = f"file:{quote(os.path.abspath(path))}?mode=ro"
+    with (
+        told(path),
+        closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection,
+    ):
+        with legible(path):
+            version = check_identity(path, connection)
+            check_integrity(path, connection)
+        if 0 < version < len(MIGRATIONS):
+            raise TryAgainError(
+                f"{path}: was written by an older botalert. The next run brings it up to date."
+            )
+        yield State(path, connection, checked=True) if version else None

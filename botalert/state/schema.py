@@ -1,0 +1,123 @@
+"""
+The schema of the state file, its versions, and whether a file is one of ours.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botalert.errors import ConfigurationError, DataError
+from botalert.state.faults import damaged
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# "bota" in ASCII: tells our files from other SQLite files (PRAGMA application_id).
+APPLICATION_ID = 0x626F7461
+
+# Step N brings a file of schema version N to N + 1.  Steps are never edited,
+# only added: files of every version are out there.  The CHECKs let the
+# integrity check find values of a wrong type, as STRICT would, which needs
+# SQLite 3.37 (RHEL 9 has 3.34).
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # How far each log has been read; as botalert.log writes it.
+        """CREATE TABLE cursor (
+            log TEXT PRIMARY KEY CHECK (typeof(log) = 'text'),
+            body TEXT NOT NULL CHECK (typeof(body) = 'text')
+        )""",
+        # What each log told of each source, by signal; as botalert.tally packs it.
+        """CREATE TABLE tally (
+            source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+            signal TEXT NOT NULL CHECK (typeof(signal) = 'text'),
+            log TEXT NOT NULL CHECK (typeof(log) = 'text'),
+            body TEXT NOT NULL CHECK (typeof(body) = 'text'),
+            PRIMARY KEY (source, signal, log)
+        )""",
+        # The mail about each detection; pending while alerted is NULL.
+        """CREATE TABLE alert (
+            source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+            signal TEXT NOT NULL CHECK (typeof(signal) = 'text'),
+            message_id TEXT NOT NULL CHECK (typeof(message_id) = 'text'),
+            alerted TEXT CHECK (typeof(alerted) IN ('text', 'null')),
+            PRIMARY KEY (source, signal)
+        )""",
+        "CREATE INDEX alert_pending ON alert (source, signal) WHERE alerted IS NULL",
+    ),
+    (
+        # A tally was one JSON object; now its evidence stands behind the rest.
+        "UPDATE tally SET body = without_names(body)",
+    ),
+)
+
+
+def _without_names(body: str) -> str:
+    """Write as schema 2 has it what schema 1 had in *body*."""
+    old = json.loads(body)
+    head = [
+        *(old[name] for name in ("packets", "first_seen", "last_seen")),
+        *(part for name in ("destinations", "ports") for part in old[name]),
+        *(old[name] for name in ("interfaces", "macs")),
+    ]
+    return "\n".join(json.dumps(part, separators=(",", ":")) for part in (head, *old["evidence"]))
+
+
+def check_identity(path: str, connection: "sqlite3.Connection") -> int:
+    """
+    Tell the schema's version; 0 for a file that is still empty.
+
+    Raises:
+        BotalertError: It is another program's, or of a newer botalert.
+    """
+    (identity,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if identity != APPLICATION_ID and tables:
+        raise ConfigurationError(
+            [f"{path}: is another program's SQLite file. Name a file of botalert's own: statefile:"]
+        )
+    if version > len(MIGRATIONS):
+        raise DataError(
+            f"{path}: was written by a newer botalert (schema {version}, "
+            f"this one knows {len(MIGRATIONS)}). Install that version again."
+        )
+    return int(version)
+
+
+def check_integrity(path: str, connection: "sqlite3.Connection") -> None:
+    """
+    Read the whole file at *path* and tell what is damaged.
+
+    A million sources take a second or more, so this is for those who are
+    going to write, or to read it all anyway.
+
+    Raises:
+        BotalertError: It is damaged.
+    """
+    with legible(path):
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise damaged(path, verdict)
+
+
+def migrate(connection: "sqlite3.Connection") -> None:
+    """Bring an older schema up to date, each step together with its own record."""
+    connection.create_function("without_names", 1, _without_names)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def legible(path: str) -> Iterator[None]:
+    """Tell of a schema that SQLite quotes in its message, and Python cannot read."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise damaged(path, "its schema is no text") from error
