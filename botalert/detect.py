@@ -65,11 +65,15 @@ def signal_order(names: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
+def signal_rank(signal: str, order: Mapping[str, int]) -> tuple[int, str]:
+    """Order signals as in ``log:``; those that it no longer names come last, by name."""
+    place = order.get(signal)
+    return (len(order), signal) if place is None else (place, "")
+
+
 def detection_rank(
     detection: Detection, order: Mapping[str, int]
 ) -> tuple[int, str, int, SourceRank]:
     """Order by signal as in ``log:``, then by packets downwards, then by source."""
-    place = order.get(detection.signal, len(order))
-    # Signals that log: no longer names come last, by name.
-    name = "" if detection.signal in order else detection.signal
+    place, name = signal_rank(detection.signal, order)
     return (place, name, -detection.tally.packets, source_rank(detection.source))

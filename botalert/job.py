@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
+from itertools import count
 
 import jinja2
 
@@ -40,6 +41,9 @@ from botalert.sample import sample_alert
 from botalert.scan import LineCounts, Scanner, united
 from botalert.tally import Tallies, unite
 from botalert.times import ALWAYS, Span, StampReader
+
+# More go to the ledger, which may write them down: 16 MB at 2 KB each.
+TALLIES_AT_ONCE = 8192
 
 Teller = Callable[[str], None]
 """Takes one line for the administrator."""
@@ -262,25 +266,28 @@ def _read_on(
     faults: Faults,
 ) -> None:
     """Read what is new in *log*, none of *others*, and remember it with how far that was."""
-    tallies: Tallies = {}
 
     def consume(blocks: Iterable[bytes]) -> None:
         scanner = Scanner(config.signals, line_reader(config, log.settings, outlook.now))
-        for block in blocks:
-            scanner.scan(block)
         # Only what was read to its end counts: a file that fails is read
         # again by the next run.
-        unite(tallies, united(scanner.take()))
+        with ledger.attempt():
+            for block in blocks:
+                scanner.scan(block)
+                if scanner.size > TALLIES_AT_ONCE:
+                    ledger.add(united(scanner.take()))
+            ledger.add(united(scanner.take()))
 
-    reading = _reading(log, memory.cursor(log.key), outlook.now, others)
-    reading.read(consume)
-    new = memory.record(
-        log.key,
-        tallies.items(),
-        reading.cursor(),
-        lambda: _message_id(config, outlook.machine),
-        alerted=outlook.now if outlook.baseline else None,
-    )
+    with state.Ledger() as ledger:
+        reading = _reading(log, memory.cursor(log.key), outlook.now, others)
+        reading.read(consume)
+        new = memory.record(
+            log.key,
+            ledger.items(),
+            reading.cursor(),
+            _message_ids(config, outlook.machine).__next__,
+            alerted=outlook.now if outlook.baseline else None,
+        )
     for error in reading.faults:
         faults.add(error)
     if reading.missing is not None:
@@ -300,11 +307,16 @@ def _reading(
     return Reading(Log(log.path, log.settings.history, others), known, first)
 
 
-def _message_id(config: Config, machine: str) -> str:
+def _message_ids(config: Config, machine: str) -> Iterator[str]:
+    """Give Message-IDs without end, none of which is given anywhere else."""
     assert config.recipients is not None
     domain = config.recipients.sender.address.rpartition("@")[2]
     host = domain if "@" in config.recipients.sender.address else machine
-    return f"<{uuid.uuid4()}.botalert@{host.strip('[]')}>"
+    end = f"botalert@{host.strip('[]')}"
+    # One random beginning for all, and a number: a random one for each would
+    # take a third as long as storing it does.
+    beginning = str(uuid.uuid4())[:-12]
+    return (f"<{beginning}{number:012x}.{end}>" for number in count(1))
 
 
 def _send(
@@ -404,6 +416,6 @@ def rendered_sample(
     Raises:
         TemplateError: A template has an error.
     """
-    alert = sample_alert(signal, _message_id(config, machine), now)
+    alert = sample_alert(signal, next(_message_ids(config, machine)), now)
     head = letterhead(config, machine, now)
     return render_alert(templates, alert, signal, head, mark="[sample] ")

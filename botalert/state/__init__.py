@@ -1,7 +1,8 @@
 """
 EDGE: SQLite; alone knows SQL.
 
-file.py is what is remembered between runs, schema.py how it is laid out.
+file.py is what is remembered between runs, schema.py how it is laid out;
+ledger.py holds what one run or scan found, in a temporary file if it is much.
 """
 
 from botalert.state.file import (
@@ -11,5 +12,6 @@ from botalert.state.file import (
     opened,
     opened_for_reading,
 )
+from botalert.state.ledger import Ledger
 
-__all__ = ["State", "exists", "make_directory", "opened", "opened_for_reading"]
+__all__ = ["Ledger", "State", "exists", "make_directory", "opened", "opened_for_reading"]

@@ -1,0 +1,180 @@
+"""
+EDGE: worker processes, which share out tasks between the processors.
+
+They are forked, so a worker is a function that exists already, with all that
+it refers to; only tasks and answers are sent.  A worker that dies is an error
+with its cause, and whatever ends the work ends all of them.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Generic, NamedTuple, NoReturn, Self, TypeVar
+
+from botalert.errors import TryAgainError
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+Worker = Callable[[Task | None], Answer]
+"""Does a task; None asks for what is left to say, and no task follows."""
+
+# One that is done, and one so that the worker need not wait for the next.
+TASKS_EACH = 2
+
+
+class _Member(NamedTuple):
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+
+
+class Crew(Generic[Task, Answer]):
+    """
+    Some worker processes; a context manager.
+
+    Args:
+        workers: One for each process.
+    """
+
+    def __init__(self, workers: Sequence[Worker[Task, Answer]]) -> None:
+        self._members: list[_Member] = []
+        context = multiprocessing.get_context("fork")
+        try:
+            for worker in workers:
+                ours, theirs = context.Pipe()
+                # Whoever holds our ends, too, would not see that we are gone.
+                not_theirs = [*(member.connection for member in self._members), ours]
+                process = context.Process(
+                    target=_serve, args=(worker, theirs, not_theirs), daemon=True
+                )
+                process.start()
+                theirs.close()
+                self._members.append(_Member(process, ours))
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End all workers, whatever they are doing."""
+        self._end()
+
+    def do(self, tasks: Iterable[Task]) -> Iterator[Answer]:
+        """
+        Have *tasks* done; give the answers as they come.
+
+        A task is taken from *tasks* when a worker is free for it.
+
+        Raises:
+            TryAgainError: A worker died.
+            BaseException: What a worker raised.
+        """
+        rest = iter(tasks)
+        free = deque(self._members * TASKS_EACH)
+        open_tasks = 0
+        while True:
+            while free:
+                try:
+                    task = next(rest)
+                except StopIteration:
+                    break
+                self._send(free.popleft(), task)
+                open_tasks += 1
+            if not open_tasks:
+                return
+            for member in self._ready():
+                answer = self._receive(member)
+                open_tasks -= 1
+                free.append(member)
+                yield answer
+
+    def finish(self) -> Iterator[Answer]:
+        """
+        Ask all workers for what is left to say; they take no task any more.
+
+        Raises:
+            TryAgainError: A worker died.
+            BaseException: What a worker raised.
+        """
+        for member in self._members:
+            self._send(member, None)
+        for member in self._members:
+            yield self._receive(member)
+
+    def _ready(self) -> list[_Member]:
+        ready = wait([member.connection for member in self._members])
+        return [member for member in self._members if member.connection in ready]
+
+    def _send(self, member: _Member, task: Task | None) -> None:
+        try:
+            member.connection.send(task)
+        except OSError as error:
+            raise _death_of(member) from error
+
+    def _receive(self, member: _Member) -> Answer:
+        try:
+            answer, error = member.connection.recv()
+        except (EOFError, OSError) as gone:
+            raise _death_of(member) from gone
+        if error is not None:
+            raise error
+        return answer  # type: ignore[no-any-return]
+
+    def _end(self) -> None:
+        for member in self._members:
+            member.process.kill()
+        for member in self._members:
+            member.process.join()
+            member.connection.close()
+
+
+def _death_of(member: _Member) -> TryAgainError:
+    member.process.join()
+    status = member.process.exitcode or 0
+    how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+    return TryAgainError(
+        f"a worker process ended early ({how}). If the machine is short of memory, use --jobs 1."
+    )
+
+
+def _serve(
+    worker: Worker[Task, Answer], connection: Connection, not_ours: Iterable[Connection]
+) -> None:
+    """Do what is asked, until nobody asks any more."""
+    # The terminal sends Ctrl-C to all; who started us ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in not_ours:
+        other.close()
+    with suppress(EOFError, OSError):
+        while True:
+            task = connection.recv()
+            try:
+                answer = (worker(task), None)
+            except BaseException as error:  # noqa: BLE001 (it is raised where it can be told)
+                answer = (None, error)
+            connection.send(answer)
+            if task is None:
+                break
+
+
+def end_if_orphaned(parent: int) -> None:
+    """End this process at once if *parent*, the process that forked it, is gone."""
+    if os.getppid() != parent:
+        _end_process()
+
+
+def _end_process() -> NoReturn:
+    os._exit(os.EX_TEMPFAIL)

@@ -1,0 +1,279 @@
+"""
+What one run or scan found: tallies of any number of sources.
+
+While they are few they are merged in memory.  What is more is written, in
+parts, into a temporary file of SQLite's; reading it back sorts the parts and
+merges those of each source, as they come: an external merge sort.  That a
+tally's merge is associative makes the two the same.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import groupby
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from botalert.detect import Detection, detections, signal_order, signal_rank
+from botalert.errors import InputOutputError
+from botalert.model import source_rank
+from botalert.tally import Tallies, Tally, packed, unite, unpacked
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# So many ordinary sources are held in memory: 2 KB each, most of it evidence.
+LIMIT = 32768
+# So many destinations and ports, 200 bytes each, take the room of one more.
+ITEMS_OF_ONE = 10
+
+CACHE_KIBIBYTES = 32768
+
+
+class Ledger:
+    """
+    Tallies by signal and source, in reading order; a context manager.
+
+    What was written to a temporary file is gone when this is closed, and when
+    the process dies.
+
+    Args:
+        limit: So many ordinary sources stay in memory.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._held: Tallies = {}
+        self._weight = 0
+        # What was held when the present attempt began, and how many parts were
+        # written then: those are kept if it fails.
+        self._settled: Tallies = {}
+        self._settled_parts = 0
+        self._parts: _Parts | None = None
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Forget everything."""
+        self._held = {}
+        if self._parts is not None:
+            self._parts.close()
+
+    def add(self, tallies: Tallies) -> None:
+        """
+        Take *tallies*, read after all that was added before; they are the ledger's from now on.
+
+        Raises:
+            InputOutputError: There is no space for them.
+        """
+        self._weight += _weight(tallies)
+        unite(self._held, tallies)
+        if self._weight < self._limit:
+            return
+        # What was added to a source that is held was weighed as if it were new.
+        self._weight = _weight(self._settled) + _weight(self._held)
+        if self._weight >= self._limit / 2:
+            self._spill()
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep all that is added within this block; or nothing of it, if the block fails."""
+        self._settled, self._held = self._held, {}
+        self._settled_parts = self._parts.written if self._parts else 0
+        succeeded = False
+        try:
+            yield
+            succeeded = True
+        finally:
+            found, self._held, self._settled = self._held, self._settled, {}
+            if succeeded:
+                unite(self._held, found)
+            elif self._parts:
+                self._parts.void.update(range(self._settled_parts, self._parts.written))
+
+    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+        """
+        Give each signal and source once, with all that was added; in order of source and signal.
+
+        Raises:
+            InputOutputError: There is no space to sort them.
+        """
+        if self._parts is None:
+            yield from sorted(self._held.items(), key=lambda pair: (pair[0][1], pair[0][0]))
+            return
+        self._spill()
+        for source, signal, _, bodies in self._parts.groups():
+            yield (signal, source), _united(bodies)
+
+    def detections(self, signal_names: Sequence[str]) -> Iterator[Detection]:
+        """
+        Give each signal and source once, in the order that people see.
+
+        Raises:
+            InputOutputError: There is no space to sort them.
+        """
+        if self._parts is None:
+            yield from detections(dict(self.items()), signal_names)
+            return
+        self._spill()
+        yield from _ranked(self._parts, signal_order(signal_names))
+
+    def _spill(self) -> None:
+        if self._parts is None:
+            self._parts = _Parts()
+        if self._settled:
+            self._parts.write(self._settled)
+            self._settled = {}
+            self._settled_parts = self._parts.written
+        self._parts.write(self._held)
+        self._held = {}
+        self._weight = 0
+
+
+def _weight(tallies: Tallies) -> int:
+    """Tell the room of how many ordinary sources *tallies* take; at least one each."""
+    return len(tallies) + sum(
+        (len(tally.destinations.counts) + len(tally.ports.counts)) // ITEMS_OF_ONE
+        for tally in tallies.values()
+    )
+
+
+class _Parts:
+    """
+    Parts of tallies, in a temporary file.
+
+    Attributes:
+        written: How many times some were written; numbers them from 0.
+        void: The numbers of those that don't count.
+    """
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.void: set[int] = set()
+        with _told():
+            self._connection = _temporary_file()
+            self._connection.execute(
+                "CREATE TABLE part (source TEXT, signal TEXT, number INTEGER, "
+                "packets INTEGER, body TEXT)"
+            )
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._connection.close()
+
+    def write(self, tallies: Tallies) -> None:
+        """Add *tallies*, read after all that were written."""
+        rows = (
+            (source, signal, self.written, tally.packets, packed(tally))
+            for (signal, source), tally in tallies.items()
+        )
+        with _told():
+            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?)", rows)
+        self.written += 1
+
+    def groups(self) -> Iterator[tuple[str, str, int, list[str]]]:
+        """Give each source and signal with its packets and its packed parts in reading order."""
+        with _told():
+            rows = self._connection.execute(
+                "SELECT source, signal, number, packets, body FROM part "
+                "ORDER BY source, signal, number"
+            )
+            valid = (row for row in rows if row[2] not in self.void)
+            for (source, signal), group in groupby(valid, key=lambda row: row[:2]):
+                parts = list(group)
+                yield source, signal, sum(row[3] for row in parts), [row[4] for row in parts]
+
+
+def _ranked(parts: _Parts, order: Mapping[str, int]) -> Iterator[Detection]:
+    """Sort what *parts* make once more, as people see it."""
+    rows = (
+        (
+            *signal_rank(signal, order),
+            -packets,
+            _sort_key(source),
+            source,
+            signal,
+            bodies[0] if len(bodies) == 1 else packed(_united(bodies)),
+        )
+        for source, signal, packets, bodies in parts.groups()
+    )
+    with _told(), closing(_temporary_file()) as connection:
+        connection.execute(
+            "CREATE TABLE detection (place INTEGER, name TEXT, fewer INTEGER, rank BLOB, "
+            "source TEXT, signal TEXT, body TEXT)"
+        )
+        _insert(connection, "INSERT INTO detection VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        for source, signal, body in connection.execute(
+            "SELECT source, signal, body FROM detection ORDER BY place, name, fewer, rank, source"
+        ):
+            yield Detection(signal, source, unpacked(body))
+
+
+def _united(bodies: Iterable[str]) -> Tally:
+    tallies = map(unpacked, bodies)
+    whole = next(tallies)
+    for tally in tallies:
+        whole.merge(tally)
+    return whole
+
+
+def _sort_key(source: str) -> bytes:
+    """Write :func:`source_rank` as bytes of the same order: IPv6 is too long for SQLite."""
+    version, number, text = source_rank(source)
+    return bytes([version]) + number.to_bytes(16, "big") + text.encode()
+
+
+def _temporary_file() -> "sqlite3.Connection":
+    """Open a file without a name: it is gone when it is closed, or the process dies."""
+    import sqlite3
+
+    connection = sqlite3.connect("", isolation_level=None)
+    # What stands in it is lost with the process, so nothing is to be safe on the disk.
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA temp_store = FILE")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    return connection
+
+
+def _insert(
+    connection: "sqlite3.Connection", statement: str, rows: Iterable[tuple[str | int | bytes, ...]]
+) -> None:
+    connection.execute("BEGIN")
+    try:
+        connection.executemany(statement, rows)
+        connection.execute("COMMIT")
+    finally:
+        # A full disk has rolled back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell SQLite's errors with a temporary file as ours."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InputOutputError(
+            f"{_temporary_directory()}: no room for what was found: {error}. Free some space "
+            "there, or name another directory in the variable SQLITE_TMPDIR."
+        ) from error
+
+
+def _temporary_directory() -> str:
+    """Tell where SQLite makes its temporary files (sqlite.org/tempfiles.html, section 5)."""
+    named = [os.environ.get(name) for name in ("SQLITE_TMPDIR", "TMPDIR")]
+    for directory in (*named, "/var/tmp", "/usr/tmp", "/tmp"):
+        if directory and os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    return "."
