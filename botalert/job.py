@@ -38,7 +38,7 @@ from botalert.mail import DeliveryError, ServerDownError, Transport, opened_tran
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
-from botalert.scan import LineCounts, Scanner, united
+from botalert.scan import LineCounts, Part, Scanner, united
 from botalert.tally import Tallies, unite
 from botalert.times import ALWAYS, Span, StampReader
 
@@ -267,6 +267,10 @@ def _read_on(
 ) -> None:
     """Read what is new in *log*, none of *others*, and remember it with how far that was."""
 
+    def add(parts: Iterable[Part]) -> None:
+        for part in parts:
+            ledger.add(part)
+
     def consume(blocks: Iterable[bytes]) -> None:
         scanner = Scanner(config.signals, line_reader(config, log.settings, outlook.now))
         # Only what was read to its end counts: a file that fails is read
@@ -275,8 +279,8 @@ def _read_on(
             for block in blocks:
                 scanner.scan(block)
                 if scanner.size > TALLIES_AT_ONCE:
-                    ledger.add(united(scanner.take()))
-            ledger.add(united(scanner.take()))
+                    add(scanner.take())
+            add(scanner.take())
 
     with state.Ledger() as ledger:
         reading = _reading(log, memory.cursor(log.key), outlook.now, others)

@@ -330,10 +330,10 @@ def packed_with(known: str, later: Tally) -> str:
     ):
         return packed(merged([unpacked(known), later]))
     seen = later.first_seen
-    if seen is not None and (first is None or seen < datetime.fromisoformat(first)):
+    if seen is not None and (first is None or _is_before(seen, datetime.fromisoformat(first))):
         first = seen.isoformat()
     seen = later.last_seen
-    if seen is not None and (last is None or seen > datetime.fromisoformat(last)):
+    if seen is not None and (last is None or _is_before(datetime.fromisoformat(last), seen)):
         last = seen.isoformat()
     interfaces = _first(tuple(interfaces), later.interfaces)
     macs = _first(tuple(macs), later.macs)

@@ -27,6 +27,7 @@ ORDER = [
     "log",
     "directories",
     "lock",
+    "crew",
     "state",
     "mail",
     "job",
@@ -120,7 +121,7 @@ def test_only_the_command_line_catches_every_kind_of_our_errors():
     # history goes on behind a file that fails, twins leaves telling it to others;
     # a template is the administrator's program; smtp closes and raises again.
     assert catching <= {
-        "cli/__init__.py", "cli/machine.py", "job.py", "log/history.py", "log/twins.py",
+        "cli/__init__.py", "cli/machine.py", "crew.py", "job.py", "log/history.py", "log/twins.py",
         "render.py", "mail/smtp.py",
     }  # fmt: skip
 

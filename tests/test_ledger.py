@@ -12,13 +12,15 @@ import pytest
 from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import fold
 from real import lack, need_root
 
 from botalert.detect import detections
 from botalert.errors import InputOutputError
 from botalert.model import Hit
+from botalert.scan import Part
 from botalert.state import Ledger
-from botalert.tally import Tallies, fold, unite
+from botalert.tally import Tallies, unite
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")
@@ -60,7 +62,7 @@ def test_limit_and_cuts_change_nothing(seen: list[list[Hit]], limit: int) -> Non
     expected = in_memory(seen)
     with Ledger(limit) as ledger:
         for part in seen:
-            ledger.add(fold(part))
+            ledger.add(Part(0, fold(part)))
         assert contents(ledger) == (expected, len(expected))
         in_order = dict(sorted(expected.items(), key=lambda pair: (pair[0][1], pair[0][0])))
         assert [key for key, _ in ledger.items()] == list(in_order)
@@ -82,7 +84,7 @@ def test_attempt_that_fails_adds_nothing(
             try:
                 with ledger.attempt():
                     for part in parts:
-                        ledger.add(fold(part))
+                        ledger.add(Part(0, fold(part)))
                     if not succeeds:
                         raise InputOutputError("the end of the file is missing")
             except InputOutputError:
@@ -92,13 +94,31 @@ def test_attempt_that_fails_adds_nothing(
         assert contents(ledger) == (expected, len(expected))
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    seen=st.lists(st.lists(hits, max_size=12), max_size=8),
+    limit=st.sampled_from([1, 2, 7, 10**9]),
+    data=st.data(),
+)
+def test_order_in_which_parts_come_changes_nothing(
+    seen: list[list[Hit]], limit: int, data: st.DataObject
+) -> None:
+    """Worker processes are done when they are done; a part's place says where it belongs."""
+    parts = list(enumerate(seen))
+    with Ledger(limit) as ledger, ledger.attempt():
+        for place, part in data.draw(st.permutations(parts)):
+            ledger.add(Part(place, fold(part)))
+        expected = in_memory(seen)
+        assert contents(ledger) == (expected, len(expected))
+
+
 def test_adding_goes_on_after_reading() -> None:
     """Both before and after something was written to the file."""
     hit = Hit("smtp", "192.168.1.10", None, "198.51.100.52", "25", "eth1", None, 1, "line")
     for limit in (1, 10**9):
         with Ledger(limit) as ledger:
             for number in range(1, 4):
-                ledger.add(fold([hit]))
+                ledger.add(Part(0, fold([hit])))
                 ((_, tally),) = ledger.items()
                 (detection,) = ledger.detections(SIGNALS)
                 assert tally.packets == detection.tally.packets == number
@@ -123,7 +143,7 @@ def test_memory_is_bounded(destinations: int) -> None:
         with Ledger(limit) as ledger:
             tracemalloc.reset_peak()
             for tallies in machines(ordinary * limit // destinations, destinations):
-                ledger.add(tallies)
+                ledger.add(Part(0, tallies))
             for _ in ledger.items():
                 pass
             for _ in ledger.detections(SIGNALS):
@@ -155,10 +175,11 @@ def test_little_is_found_without_sqlite() -> None:
         """
 import sys
 import botalert.cli
+from botalert.scan import Part
 from botalert.state.ledger import Ledger
 from botalert.tally import Tally
 with Ledger() as ledger:
-    ledger.add({("smtp", "192.168.1.10"): Tally(packets=1)})
+    ledger.add(Part(0, {("smtp", "192.168.1.10"): Tally(packets=1)}))
     assert len(list(ledger.items())) == len(list(ledger.detections(["smtp"]))) == 1
 print("sqlite3" in sys.modules)
 """
@@ -169,13 +190,14 @@ print("sqlite3" in sys.modules)
 SPILLING = """
 import os, sys
 from botalert.errors import BotalertError
+from botalert.scan import Part
 from botalert.state import Ledger
 from botalert.tally import Tally
 try:
     with Ledger(100) as ledger:
         for n in range(5000):
             tally = Tally(packets=1, evidence=("x" * 2000,) * 5)
-            ledger.add({("smtp", f"10.0.{n >> 8}.{n & 255}"): tally})
+            ledger.add(Part(0, {("smtp", f"10.0.{n >> 8}.{n & 255}"): tally}))
         print("names", os.listdir(os.environ["SQLITE_TMPDIR"]))
         print("found", sum(1 for _ in ledger.detections(["smtp"])))
 except BotalertError as error:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import fold
 
 from botalert.config.conditions import read_condition
 from botalert.grammar import ANY_PROGRAM, KernelReader
@@ -18,7 +19,7 @@ from botalert.model import Drop
 from botalert.scan import LineCounts, Scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
-from botalert.tally import Tallies, Tally
+from botalert.tally import Tallies
 from botalert.times import ALWAYS, Span, StampReader, zone_named
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -236,14 +237,13 @@ def plainly(
     log: Sequence[bytes], asked: Sequence[Signal], by: KernelReader, span: Span = ALWAYS
 ) -> Tallies:
     """Read each line and ask each signal, without any trick."""
-    tallies: Tallies = {}
-    for outcome in map(by.read, log):
-        if isinstance(outcome, Drop) and span.holds(outcome.time):
-            for signal in asked:
-                if matches(outcome, signal):
-                    hit = hit_of(outcome, signal)
-                    tallies.setdefault((hit.signal, hit.source), Tally()).add(hit)
-    return tallies
+    return fold(
+        hit_of(outcome, signal)
+        for outcome in map(by.read, log)
+        if isinstance(outcome, Drop) and span.holds(outcome.time)
+        for signal in asked
+        if matches(outcome, signal)
+    )
 
 
 def blocks_of(log: Sequence[bytes], cuts: Sequence[int]) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from botalert.detect import Detection, detections, signal_order, signal_rank
 from botalert.errors import InputOutputError
 from botalert.model import source_rank
+from botalert.scan import Part, united
 from botalert.tally import Tallies, Tally, packed, unite, unpacked
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ CACHE_KIBIBYTES = 32768
 
 class Ledger:
     """
-    Tallies by signal and source, in reading order; a context manager.
+    Tallies by signal and source; a context manager.
 
     What was written to a temporary file is gone when this is closed, and when
     the process dies.
@@ -43,13 +44,13 @@ class Ledger:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._held: Tallies = {}
         self._weight = 0
-        # What was held when the present attempt began, and how many parts were
-        # written then: those are kept if it fails.
+        # What is in memory: of attempts that succeeded, and of the present one.
         self._settled: Tallies = {}
-        self._settled_parts = 0
-        self._parts: _Parts | None = None
+        self._held: list[Part] = []
+        self._attempt = 1
+        self._has_spilled = False
+        self._file: _File | None = None
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -62,41 +63,46 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         """Forget everything."""
-        self._held = {}
-        if self._parts is not None:
-            self._parts.close()
+        self._settled, self._held = {}, []
+        if self._file is not None:
+            self._file.close()
 
-    def add(self, tallies: Tallies) -> None:
+    def add(self, part: Part) -> None:
         """
-        Take *tallies*, read after all that was added before; they are the ledger's from now on.
+        Take *part*, whose tallies are the ledger's from now on.
+
+        Parts may come in any order of their places; of two with one place the
+        first that comes was read first.
 
         Raises:
-            InputOutputError: There is no space for them.
+            InputOutputError: There is no space for it.
         """
-        self._weight += _weight(tallies)
-        unite(self._held, tallies)
+        self._weight += _weight(part.tallies)
+        if self._held and self._held[-1].place == part.place:
+            unite(self._held[-1].tallies, part.tallies)
+        else:
+            self._held.append(part)
         if self._weight < self._limit:
             return
         # What was added to a source that is held was weighed as if it were new.
-        self._weight = _weight(self._settled) + _weight(self._held)
+        self._weight = _weight(self._settled) + sum(_weight(each.tallies) for each in self._held)
         if self._weight >= self._limit / 2:
             self._spill()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Keep all that is added within this block; or nothing of it, if the block fails."""
-        self._settled, self._held = self._held, {}
-        self._settled_parts = self._parts.written if self._parts else 0
+        self._settle()
         succeeded = False
         try:
             yield
             succeeded = True
         finally:
-            found, self._held, self._settled = self._held, self._settled, {}
-            if succeeded:
-                unite(self._held, found)
-            elif self._parts:
-                self._parts.void.update(range(self._settled_parts, self._parts.written))
+            if not succeeded:
+                self._held.clear()
+                if self._has_spilled and self._file is not None:
+                    self._file.void.add(self._attempt)
+            self._settle()
 
     def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
         """
@@ -105,11 +111,11 @@ class Ledger:
         Raises:
             InputOutputError: There is no space to sort them.
         """
-        if self._parts is None:
-            yield from sorted(self._held.items(), key=lambda pair: (pair[0][1], pair[0][0]))
+        file = self._all_in_one()
+        if file is None:
+            yield from sorted(self._settled.items(), key=lambda pair: (pair[0][1], pair[0][0]))
             return
-        self._spill()
-        for source, signal, _, bodies in self._parts.groups():
+        for source, signal, _, bodies in file.groups():
             yield (signal, source), _united(bodies)
 
     def detections(self, signal_names: Sequence[str]) -> Iterator[Detection]:
@@ -119,21 +125,38 @@ class Ledger:
         Raises:
             InputOutputError: There is no space to sort them.
         """
-        if self._parts is None:
-            yield from detections(dict(self.items()), signal_names)
-            return
-        self._spill()
-        yield from _ranked(self._parts, signal_order(signal_names))
+        file = self._all_in_one()
+        if file is None:
+            yield from detections(self._settled, signal_names)
+        else:
+            yield from _ranked(file, signal_order(signal_names))
+
+    def _all_in_one(self) -> "_File | None":
+        """Bring everything together: in the file, or in memory if there is none."""
+        self._settle()
+        if self._file is not None:
+            self._spill()
+        return self._file
+
+    def _settle(self) -> None:
+        """End the present attempt; what it added counts."""
+        if self._has_spilled:
+            self._spill()
+        else:
+            unite(self._settled, united(self._held))
+        self._held = []
+        self._has_spilled = False
+        self._attempt += 1
 
     def _spill(self) -> None:
-        if self._parts is None:
-            self._parts = _Parts()
-        if self._settled:
-            self._parts.write(self._settled)
-            self._settled = {}
-            self._settled_parts = self._parts.written
-        self._parts.write(self._held)
-        self._held = {}
+        if self._file is None:
+            self._file = _File()
+        # An attempt of which something is in the file has nothing in memory.
+        self._file.write(Part(0, self._settled), self._attempt - 1)
+        for part in self._held:
+            self._file.write(part, self._attempt)
+        self._settled, self._held = {}, []
+        self._has_spilled = True
         self._weight = 0
 
 
@@ -145,45 +168,44 @@ def _weight(tallies: Tallies) -> int:
     )
 
 
-class _Parts:
+class _File:
     """
     Parts of tallies, in a temporary file.
 
     Attributes:
-        written: How many times some were written; numbers them from 0.
-        void: The numbers of those that don't count.
+        void: The numbers of attempts that don't count.
     """
 
     def __init__(self) -> None:
-        self.written = 0
         self.void: set[int] = set()
+        self._written = 0
         with _told():
             self._connection = _temporary_file()
             self._connection.execute(
-                "CREATE TABLE part (source TEXT, signal TEXT, number INTEGER, "
-                "packets INTEGER, body TEXT)"
+                "CREATE TABLE part (source TEXT, signal TEXT, attempt INTEGER, place INTEGER, "
+                "number INTEGER, packets INTEGER, body TEXT)"
             )
 
     def close(self) -> None:
         """Remove the file."""
         self._connection.close()
 
-    def write(self, tallies: Tallies) -> None:
-        """Add *tallies*, read after all that were written."""
+    def write(self, part: Part, attempt: int) -> None:
+        """Add *part*, which the attempt of that number found."""
         rows = (
-            (source, signal, self.written, tally.packets, packed(tally))
-            for (signal, source), tally in tallies.items()
+            (source, signal, attempt, part.place, self._written, tally.packets, packed(tally))
+            for (signal, source), tally in part.tallies.items()
         )
         with _told():
-            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?)", rows)
-        self.written += 1
+            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._written += 1
 
     def groups(self) -> Iterator[tuple[str, str, int, list[str]]]:
         """Give each source and signal with its packets and its packed parts in reading order."""
         with _told():
             rows = self._connection.execute(
-                "SELECT source, signal, number, packets, body FROM part "
-                "ORDER BY source, signal, number"
+                "SELECT source, signal, attempt, packets, body FROM part "
+                "ORDER BY source, signal, attempt, place, number"
             )
             valid = (row for row in rows if row[2] not in self.void)
             for (source, signal), group in groupby(valid, key=lambda row: row[:2]):
@@ -191,8 +213,8 @@ class _Parts:
                 yield source, signal, sum(row[3] for row in parts), [row[4] for row in parts]
 
 
-def _ranked(parts: _Parts, order: Mapping[str, int]) -> Iterator[Detection]:
-    """Sort what *parts* make once more, as people see it."""
+def _ranked(file: _File, order: Mapping[str, int]) -> Iterator[Detection]:
+    """Sort what *file* holds once more, as people see it."""
     rows = (
         (
             *signal_rank(signal, order),
@@ -202,7 +224,7 @@ def _ranked(parts: _Parts, order: Mapping[str, int]) -> Iterator[Detection]:
             signal,
             bodies[0] if len(bodies) == 1 else packed(_united(bodies)),
         )
-        for source, signal, packets, bodies in parts.groups()
+        for source, signal, packets, bodies in file.groups()
     )
     with _told(), closing(_temporary_file()) as connection:
         connection.execute(
