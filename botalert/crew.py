@@ -7,14 +7,13 @@ with its cause, and whatever ends the work ends all of them.
 """
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Generic, NamedTuple, NoReturn, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from botalert.errors import TryAgainError
 
@@ -24,8 +23,8 @@ Answer = TypeVar("Answer")
 Worker = Callable[[Task | None], Answer]
 """Does a task; None asks for what is left to say, and no task follows."""
 
-# One that is done, and one so that the worker need not wait for the next.
-TASKS_EACH = 2
+Pulse = Callable[[], None]
+PULSE_SECONDS = 0.2
 
 
 class _Member(NamedTuple):
@@ -39,9 +38,18 @@ class Crew(Generic[Task, Answer]):
 
     Args:
         workers: One for each process.
+        tasks_each: How many tasks a worker may have at once.
+        pulse: Called some times a second while the work goes on.
     """
 
-    def __init__(self, workers: Sequence[Worker[Task, Answer]]) -> None:
+    def __init__(
+        self,
+        workers: Sequence[Worker[Task, Answer]],
+        tasks_each: int,
+        pulse: Pulse | None = None,
+    ) -> None:
+        self._tasks_each = tasks_each
+        self._pulse = pulse
         self._members: list[_Member] = []
         context = multiprocessing.get_context("fork")
         try:
@@ -83,7 +91,7 @@ class Crew(Generic[Task, Answer]):
             BaseException: What a worker raised.
         """
         rest = iter(tasks)
-        free = deque(self._members * TASKS_EACH)
+        free = deque(self._members * self._tasks_each)
         open_tasks = 0
         while True:
             while free:
@@ -115,7 +123,10 @@ class Crew(Generic[Task, Answer]):
             yield self._receive(member)
 
     def _ready(self) -> list[_Member]:
-        ready = wait([member.connection for member in self._members])
+        connections = [member.connection for member in self._members]
+        ready = wait(connections, None if self._pulse is None else PULSE_SECONDS)
+        if self._pulse is not None:
+            self._pulse()
         return [member for member in self._members if member.connection in ready]
 
     def _send(self, member: _Member, task: Task | None) -> None:
@@ -162,19 +173,9 @@ def _serve(
         while True:
             task = connection.recv()
             try:
-                answer = (worker(task), None)
-            except BaseException as error:  # noqa: BLE001 (it is raised where it can be told)
+                answer: tuple[Answer | None, BaseException | None] = (worker(task), None)
+            except BaseException as error:  # It is raised where it can be told.
                 answer = (None, error)
             connection.send(answer)
             if task is None:
                 break
-
-
-def end_if_orphaned(parent: int) -> None:
-    """End this process at once if *parent*, the process that forked it, is gone."""
-    if os.getppid() != parent:
-        _end_process()
-
-
-def _end_process() -> NoReturn:
-    os._exit(os.EX_TEMPFAIL)

@@ -12,13 +12,12 @@ part, so its count is exact however the parts are grouped, and the k-th hash
 tells how many there were.
 """
 
-import heapq
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from typing import Self
+from zlib import crc32
 
 from botalert.model import Hit
 
@@ -27,13 +26,19 @@ KEPT_LINES = 5
 KEPT_NAMES = 16
 EVIDENCE_CHARACTERS = 2048
 
-_HASH_BYTES = 8
-_HASH_SPAN = 1 << (8 * _HASH_BYTES)
+# Most of an ordinary source's room is evidence; so many destinations and
+# ports take as much.
+_ITEMS_OF_ONE = 10
+
+_HASH_SPAN = 1 << 64
+# 2 to the 64th over the golden ratio (Knuth, TAOCP 3, 6.4: multiplicative
+# hashing): CRCs of neighbours are far apart, but not independent.
+_SPREAD = 0x9E3779B97F4A7C15
 
 
 def _rank(item: str) -> int:
-    digest = blake2b(item.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
-    return int.from_bytes(digest.digest(), "big")
+    # A cryptographic hash took four times as long, and estimated no better.
+    return crc32(item.encode("utf-8", "surrogatepass")) * _SPREAD % _HASH_SPAN
 
 
 class Distinct:
@@ -41,74 +46,72 @@ class Distinct:
     Distinct items, each with its count; exact up to ``KEPT_ITEMS`` of them.
 
     Attributes:
-        counts: The items kept, with how often each came.
         overflowed: Whether there were more than are kept.
     """
 
-    __slots__ = ("_highest", "counts", "overflowed")
+    __slots__ = ("_counts", "_largest", "overflowed")
 
     def __init__(
         self, counts: Mapping[str, int] | None = None, *, overflowed: bool = False
     ) -> None:
-        self.counts: dict[str, int] = {}
-        self.overflowed = overflowed
-        # A heap of negated ranks, the largest kept rank first; None as long
-        # as no item had to go.
-        self._highest: list[tuple[int, str]] | None = None
+        # More than are kept, at times: sorting many at once takes less time.
+        self._counts: dict[str, int] = {}
+        self.overflowed = False
+        # Of the items kept, the largest rank; None if none had to go yet.
+        self._largest: tuple[int, str] | None = None
         if counts:
             self.add_all(counts)
+        if overflowed:
+            self._overflow()
 
     def add(self, item: str, count: int) -> None:
         """Count *item*, *count* times."""
-        counts = self.counts
-        if item in counts:
-            counts[item] += count
-        elif len(counts) < KEPT_ITEMS:
-            counts[item] = count
-            if self._highest is not None:
-                heapq.heappush(self._highest, (-_rank(item), item))
-        else:
-            self._exchange(item, count)
-
-    def _exchange(self, item: str, count: int) -> None:
-        """Keep *item* if its rank is smaller than the largest kept."""
-        self.overflowed = True
-        ranked = (-_rank(item), item)
-        highest = self._ranked()
-        if ranked > highest[0]:
-            _, dropped = heapq.heapreplace(highest, ranked)
-            del self.counts[dropped]
-            self.counts[item] = count
+        self.add_all({item: count})
 
     def add_all(self, counts: Mapping[str, int]) -> None:
         """Count each of *counts*."""
-        own = self.counts
+        own, largest = self._counts, self._largest
         if not own and len(counts) <= KEPT_ITEMS:
             own.update(counts)
             return
         for item, count in counts.items():
             if item in own:
                 own[item] += count
-            else:
-                self.add(item, count)
+            elif largest is None or (_rank(item), item) < largest:
+                own[item] = count
+        if len(own) > 2 * KEPT_ITEMS:
+            self._overflow()
 
     def merge(self, other: Self) -> None:
         """Add all that *other* counted."""
-        self.overflowed = self.overflowed or other.overflowed
-        self.add_all(other.counts)
+        self.add_all(other._counts)
+        if other.overflowed:
+            self._overflow()
+
+    def _overflow(self) -> None:
+        """Keep the items of the smallest ranks."""
+        self.overflowed = True
+        ranked = sorted((_rank(item), item) for item in self._counts)[:KEPT_ITEMS]
+        self._counts = {item: self._counts[item] for _, item in ranked}
+        self._largest = ranked[-1] if ranked else None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The items kept, with how often each came."""
+        if len(self._counts) > KEPT_ITEMS:
+            self._overflow()
+        return self._counts
+
+    def __len__(self) -> int:
+        """Tell how many items are held at the moment."""
+        return len(self._counts)
 
     def distinct(self) -> int:
         """Tell how many distinct items there were; an estimate if not all are kept."""
-        if not self.overflowed:
-            return len(self.counts)
-        kth_rank = -self._ranked()[0][0]
-        return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(kth_rank, 1))
-
-    def _ranked(self) -> list[tuple[int, str]]:
-        if self._highest is None:
-            self._highest = [(-_rank(item), item) for item in self.counts]
-            heapq.heapify(self._highest)
-        return self._highest
+        kept = len(self.counts)
+        if self._largest is None:
+            return kept
+        return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(self._largest[0], 1))
 
     def ranked(self) -> dict[str, int]:
         """Give the kept items by count downwards, then by name."""
@@ -141,6 +144,7 @@ class Tally:
         interfaces: Where they came in, in the order seen, few.
         macs: The senders' hardware addresses, in the order seen, few.
         evidence: The first lines, as read.
+        lines_wanted: How many are to be kept: fewer if a tally to be merged with has some.
     """
 
     packets: int = 0
@@ -151,6 +155,7 @@ class Tally:
     interfaces: tuple[str, ...] = ()
     macs: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    lines_wanted: int = field(default=KEPT_LINES, compare=False, repr=False)
 
     def add(self, hit: Hit) -> None:
         """Count one hit, the next in reading order."""
@@ -185,14 +190,10 @@ class Tally:
         if mac:
             self.macs = _first(self.macs, (mac,))
 
-    def knows(self, interface: str | None, mac: str | None) -> bool:
-        """Tell whether :meth:`name` would add nothing."""
-        return (not interface or interface in self.interfaces) and (not mac or mac in self.macs)
-
     @property
     def is_proven(self) -> bool:
         """Tell whether no more lines are kept as evidence."""
-        return len(self.evidence) >= KEPT_LINES
+        return len(self.evidence) >= self.lines_wanted
 
     def prove(self, line: str) -> None:
         """Keep *line* as evidence, if it is among the first."""
@@ -248,6 +249,13 @@ def unite(tallies: Tallies, later: Tallies) -> None:
             tallies[key].merge(tally)
         else:
             tallies[key] = tally
+
+
+def weight(tallies: Tallies) -> int:
+    """Tell the room of how many ordinary sources, of 2 KB, *tallies* take; at least one each."""
+    return len(tallies) + sum(
+        (len(tally.destinations) + len(tally.ports)) // _ITEMS_OF_ONE for tally in tallies.values()
+    )
 
 
 # What json.dumps and json.loads use, without making and choosing it at each

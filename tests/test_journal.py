@@ -26,7 +26,8 @@ from botalert.grammar.journal import JournalReader
 from botalert.grammar.ulogd import UlogdReader
 from botalert.log import journal
 from botalert.log.blocks import LineBlocks
-from botalert.log.journal import JournalReading, is_journal
+from botalert.log.journal import JournalReading
+from botalert.log.names import is_journal
 from botalert.model import Drop, FirstRun, Outcome
 from botalert.times import StampReader
 

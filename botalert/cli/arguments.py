@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SYSTEM_CONFIG = "/etc/botalert.conf"
 
 HELP_COLUMNS = 78
+MOST_JOBS = 1024
 
 EXIT_STATUSES = {
     os.EX_OK: "done, also when something was detected",
@@ -163,6 +164,22 @@ def _format(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_processes,
+        help="how many processes may scan at once (default: the processors that there are)",
+    )
+
+
+def _processes(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_JOBS}")
+    return number
+
+
 def _no_arguments(parser: argparse.ArgumentParser) -> None:
     """Take nothing but the common options."""
 
@@ -173,6 +190,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="record everything that is found as known, and mail nothing",
     )
+    _jobs(parser)
 
 
 def _scan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,6 +207,7 @@ def _scan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stats", action="store_true", help="look at every line and count them, which is slower"
     )
+    _jobs(parser)
 
 
 def _parse_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,10 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from botalert import job, lock, state
+from botalert import lock, state
 from botalert.cli.arguments import SYSTEM_CONFIG
 from botalert.cli.machine import machine_warnings
 from botalert.cli.output import (
@@ -26,11 +27,23 @@ from botalert.cli.output import (
     table_width,
 )
 from botalert.cli.standard_error import complain, remark
-from botalert.config import Config, LogSettings, load
+from botalert.config import Config, load
 from botalert.config.conditions import read_condition
-from botalert.detect import Detection, detections
+from botalert.detect import Detection
 from botalert.errors import DataError, UsageError
 from botalert.grammar.packets import canonical_address
+from botalert.job import daily, scanning, sending
+from botalert.job.faults import Faults
+from botalert.job.logs import (
+    LogFile,
+    SelectedLog,
+    configured_logs,
+    files_of,
+    line_reader,
+    named_logs,
+    opened_by_hand,
+)
+from botalert.job.sharing import Search
 from botalert.log.blocks import LineBlocks
 from botalert.mail import opened_transport
 from botalert.match import Signal, field_values, first_failure, matches
@@ -38,6 +51,7 @@ from botalert.model import Drop, Outcome
 from botalert.printable import printable
 from botalert.scan import LineCounts
 from botalert.shipped import shipped, template_environment
+from botalert.state import Ledger
 from botalert.times import Span, read_when
 from botalert.words import signal_words
 
@@ -79,13 +93,18 @@ def _signals(config: Config, name: str | None) -> Sequence[Signal]:
     return (signal,)
 
 
-def _logs(options: Options, config: Config) -> list[job.SelectedLog]:
+def _logs(options: Options, config: Config) -> list[SelectedLog]:
     """Give the logs that are named, else the configured ones."""
-    return job.named_logs(config, options.logs) if options.logs else job.configured_logs(config)
+    return named_logs(config, options.logs) if options.logs else configured_logs(config)
 
 
-def _faults(options: Options) -> job.Faults:
-    return job.Faults(lambda line: complain(line, quiet=options.quiet))
+def _processors() -> int:
+    """Tell how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _faults(options: Options) -> Faults:
+    return Faults(lambda line: complain(line, quiet=options.quiet))
 
 
 # The commands.
@@ -94,29 +113,33 @@ def _faults(options: Options) -> job.Faults:
 def _run(options: Options, now: datetime) -> int:
     config = _config(options, mails=True)
     faults = _faults(options)
-    outlook = job.Outlook(
+    outlook = daily.Outlook(
         now,
         socket.gethostname(),
         lambda line: remark(line, verbose=options.verbose),
         baseline=options.baseline,
+        jobs=options.jobs or _processors(),
     )
-    templates = template_environment(config.templates)
-    job.run(config, _logs(options, config), templates, outlook, faults)
+    daily.run(config, _logs(options, config), outlook, faults)
     return faults.status
 
 
 def _scan(options: Options, now: datetime) -> int:
     config = _config(options, shipped_will_do=True)
     faults = _faults(options)
-    counts = LineCounts() if options.stats else None
     signals = _signals(config, options.signal)
-    search = job.Search(
+    search = Search(
         signals=[_only(signal, options.source, config) for signal in signals],
+        reader_of=partial(line_reader, config, now=now),
         span=Span(_moment(options, "since", config, now), _moment(options, "until", config, now)),
-        counts=counts,
+        counts=options.stats,
     )
-    tallies, read_bytes = job.scan_logs(config, _logs(options, config), search, now, faults)
-    found = detections(tallies, [signal.name for signal in signals])
+    with Ledger() as ledger:
+        sums = scanning.scan_logs(
+            _logs(options, config), search, ledger, faults, jobs=options.jobs or _processors()
+        )
+        found = list(ledger.detections([signal.name for signal in signals]))
+    read_bytes, counts = sums
     if options.format == "json":
         body: dict[str, Any] = {"bytes": read_bytes}
         if counts is not None:
@@ -168,31 +191,24 @@ def _moment(options: Options, name: str, config: Config, now: datetime) -> datet
 def _parse(options: Options, now: datetime) -> int:
     config = _config(options, shipped_will_do=True)
     faults = _faults(options)
-    for path, settings in _files(options, config):
+    for file in files_of(_logs(options, config)):
         with faults.collected():
-            for number, line, outcome in _outcomes(config, path, settings, now):
+            for number, line, outcome in _outcomes(config, file, now):
                 if options.unparsed:
                     if outcome is Outcome.UNPARSED:
                         _print_line(line)
                 elif isinstance(outcome, Drop):
-                    print(json_text(drop_object(outcome, path, number)))
+                    print(json_text(drop_object(outcome, file.path, number)))
     return faults.status
 
 
-def _files(options: Options, config: Config) -> Iterator[tuple[str, LogSettings]]:
-    """Give each file to be read by hand, and how it is read."""
-    for log in _logs(options, config):
-        for path in log.files:
-            yield path, log.settings
-
-
 def _outcomes(
-    config: Config, path: str, settings: LogSettings, now: datetime
+    config: Config, file: LogFile, now: datetime
 ) -> Iterator[tuple[int, bytes, Drop | Outcome]]:
-    """Read every line of *path*; give its number, itself, and what it is."""
+    """Read every line of *file*; give its number, itself, and what it is."""
     number = 0
-    with job.opened_by_hand(path, settings) as stream:
-        reader = job.line_reader(config, settings, now)
+    with opened_by_hand(file) as stream:
+        reader = line_reader(config, file.settings, now)
         for block in LineBlocks(stream):
             for line in block.removesuffix(b"\n").split(b"\n"):
                 number += 1
@@ -212,12 +228,12 @@ def _explain(options: Options, now: datetime) -> int:
     config = _config(options, shipped_will_do=True)
     faults = _faults(options)
     signals = _signals(config, options.signal)
-    for path, settings in _files(options, config):
+    for file in files_of(_logs(options, config)):
         with faults.collected():
-            for number, _, outcome in _outcomes(config, path, settings, now):
+            for number, _, outcome in _outcomes(config, file, now):
                 if isinstance(outcome, Drop):
                     for signal in signals:
-                        print(f"{printable(path)}:{number} {_explained(outcome, signal)}")
+                        print(f"{printable(file.path)}:{number} {_explained(outcome, signal)}")
     return faults.status
 
 
@@ -285,7 +301,7 @@ def _test_mail(options: Options, now: datetime) -> int:
     config = _config(options, mails=True)
     assert config.recipients is not None
     signal = config.signals[0] if config.signals else Signal("sample", ())
-    message = job.rendered_sample(
+    message = sending.rendered_sample(
         config, signal, template_environment(config.templates), socket.gethostname(), now
     )
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:

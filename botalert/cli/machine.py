@@ -7,12 +7,15 @@ import stat
 from collections.abc import Iterator
 from datetime import datetime
 
-from botalert import job, state
+from botalert import state
 from botalert.config import Config
 from botalert.config.mailserver import MAILDIR, SENDMAIL
 from botalert.config.warnings import config_warnings
 from botalert.errors import BotalertError
+from botalert.job.logs import configured_logs
+from botalert.job.sending import rendered_sample
 from botalert.log import journal
+from botalert.log.names import is_journal
 from botalert.log.twins import twins
 from botalert.shipped import template_environment
 
@@ -28,8 +31,8 @@ def machine_warnings(config: Config, now: datetime) -> Iterator[str]:
 def _log_warnings(config: Config) -> Iterator[str]:
     """Tell which logs run could not read, or would read twice."""
     seen: dict[tuple[int, int], str] = {}
-    for path in (log.path for log in job.configured_logs(config)):
-        if journal.is_journal(path):
+    for path in (log.path for log in configured_logs(config)):
+        if is_journal(path):
             if shutil.which(journal.PROGRAM) is None:
                 yield f"logfile: {path}: there is no program {journal.PROGRAM}"
             continue
@@ -68,6 +71,6 @@ def _template_errors(config: Config, now: datetime) -> Iterator[str]:
     templates = template_environment(config.templates)
     for signal in config.signals:
         try:
-            job.rendered_sample(config, signal, templates, socket.gethostname(), now)
+            rendered_sample(config, signal, templates, socket.gethostname(), now)
         except BotalertError as error:
             yield f"[{signal.name}] template: {error}"

@@ -40,6 +40,58 @@ class LogStream(Stream, Protocol):
         ...
 
 
+class SeekableStream(LogStream, Protocol):
+    """A file that anybody may read from anywhere."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Read up to *size* bytes of a line."""
+        ...
+
+    def tell(self) -> int:
+        """Tell the offset."""
+        ...
+
+
+class LineRange:
+    """
+    The lines that begin within a range of a file, as a stream.
+
+    Args:
+        stream: The whole file.
+        start: Where the range begins.
+        end: Where it ends; None for the file's end.
+    """
+
+    def __init__(self, stream: SeekableStream, start: int, end: int | None) -> None:
+        self._stream = stream
+        self._is_within_line = False
+        if start:
+            # The line that goes on there belongs to the range before.
+            stream.seek(start - 1)
+            self._is_within_line = True
+            while self._rest_of_line():
+                pass
+        self._left = None if end is None else max(end - stream.tell(), 0)
+
+    def read1(self, size: int, /) -> bytes:
+        """See :class:`Stream`."""
+        if self._left == 0:
+            return self._rest_of_line()
+        chunk = self._stream.read1(size if self._left is None else min(size, self._left))
+        if self._left is not None:
+            self._left = self._left - len(chunk) if chunk else 0
+        self._is_within_line = bool(chunk) and not chunk.endswith(b"\n")
+        return chunk
+
+    def _rest_of_line(self) -> bytes:
+        """Read on in a line until it ends, piece by piece."""
+        if not self._is_within_line:
+            return b""
+        piece = self._stream.readline(BLOCK_BYTES)
+        self._is_within_line = bool(piece) and not piece.endswith(b"\n")
+        return piece
+
+
 class LineBlocks:
     """
     Blocks of whole lines of a stream.

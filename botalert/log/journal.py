@@ -32,12 +32,11 @@ from botalert.errors import (
     UnavailableError,
 )
 from botalert.log.blocks import LineBlocks, LogStream
+from botalert.log.names import JOURNAL_PATH
 from botalert.model import FirstRun
 from botalert.times import CLOCK_SKEW
 
 PROGRAM = "journalctl"
-_NAME = "journal"
-_PATH = "journal:"
 
 # What the first run reads unless it is told otherwise: cron.daily's span.
 _LIVE_SPAN = timedelta(hours=24)
@@ -62,11 +61,6 @@ _PIPE_BYTES = 1 << 16
 
 Consumer = Callable[[Iterable[bytes]], None]
 """Takes the blocks that are new."""
-
-
-def is_journal(log: str) -> bool:
-    """Tell whether *log* names the journal, not a file."""
-    return log == _NAME or log.startswith(_PATH)
 
 
 @contextmanager
@@ -444,7 +438,7 @@ def _command(log: str) -> list[str]:
             f"{log}: there is no program {PROGRAM}. It comes with systemd; "
             "without systemd, name the log file that your syslog daemon writes."
         )
-    path = log.removeprefix(_PATH) if log.startswith(_PATH) else None
+    path = log.removeprefix(JOURNAL_PATH) if log.startswith(JOURNAL_PATH) else None
     if path is not None and not os.path.exists(path):
         raise NoInputError(f"{log}: no such directory or file. Name one with journal files.")
     source = []

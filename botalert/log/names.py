@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from botalert.log.unpack import STANDARD_INPUT
 
+JOURNAL = "journal"
+JOURNAL_PATH = "journal:"
 PACKED_ENDINGS = (".gz", ".xz", ".bz2", ".zst")
 
 # What rotation adds to a name: a number; a date, with what may stand between
@@ -25,6 +27,11 @@ _SUFFIX = re.compile(
 )
 # More is a date: %m%d or %Y.
 _NUMBER = re.compile(r"[-._]([0-9]{1,3})")
+
+
+def is_journal(log: str) -> bool:
+    """Tell whether *log* names the journal, not a file."""
+    return log == JOURNAL or log.startswith(JOURNAL_PATH)
 
 
 def live_logs(patterns: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import gzip
 import io
 import lzma
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
@@ -97,6 +98,24 @@ def _corrupt(path: str, error: Exception) -> BotalertError:
 def identity_of(about: os.stat_result) -> Identity:
     """Give what tells a file from any other that is there at the same time."""
     return about.st_dev, about.st_ino
+
+
+def file_size(path: str) -> int | None:
+    """Give the size of the file at *path*; 0 if there is none, None for a pipe and the like."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return 0
+    return None if stat.S_ISFIFO(about.st_mode) or stat.S_ISCHR(about.st_mode) else about.st_size
+
+
+def is_packed(path: str) -> bool:
+    """Tell whether the file at *path* is an archive that can be unpacked."""
+    try:
+        with open(path, "rb") as raw:
+            return raw.read(len(_XZ)).startswith((_GZIP, _XZ, _BZIP2, _ZSTANDARD))
+    except OSError:
+        return False
 
 
 def is_plain(stream: LogStream) -> bool:

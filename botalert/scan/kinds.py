@@ -49,6 +49,7 @@ class Kind:
     Attributes:
         tallies: Those of the signals that they meet; none if nothing is counted.
         destinations: How many of them each DST has.
+        has_ipv6: Whether IPv6 addresses are among them, which the kernel writes at length.
         first: The earliest clock.
         last: The latest.
         is_proven: Whether no tally needs more evidence.
@@ -59,6 +60,7 @@ class Kind:
         "_port",
         "destinations",
         "first",
+        "has_ipv6",
         "is_proven",
         "last",
         "tallies",
@@ -69,6 +71,7 @@ class Kind:
         self.destinations: dict[str, int] = {}
         self.first = self.last = clock
         self.is_proven = all(tally.is_proven for tally in tallies)
+        self.has_ipv6 = False
         self._period = period
         self._port = port
 
@@ -83,7 +86,7 @@ class Kind:
         if not self.destinations:
             return
         destinations = self.destinations
-        if any(":" in text for text in destinations):
+        if self.has_ipv6:
             destinations = _in_short_form(destinations)
         self.destinations = {}
         packets = sum(destinations.values())
@@ -93,7 +96,7 @@ class Kind:
 
 
 def _in_short_form(destinations: Mapping[str, int]) -> dict[str, int]:
-    """Write IPv6 addresses in their short form; the kernel writes the long one."""
+    """Write IPv6 addresses in their short form."""
     counts: dict[str, int] = {}
     for text, count in destinations.items():
         address = address_of(text)

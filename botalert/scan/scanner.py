@@ -21,12 +21,12 @@ from botalert.match import Signal, matches, sender_mac
 from botalert.model import Drop, Hit, Outcome
 from botalert.scan.kinds import IPV4, ODD, UNWANTED, Classifier, Kind, is_address
 from botalert.scan.sieve import Sieve
-from botalert.tally import Tallies, Tally, unite
+from botalert.tally import KEPT_LINES, Tallies, Tally, unite, weight
 from botalert.times import ALWAYS, Span
 
 # Kinds become tallies when there are so many of them, or of their destinations.
 _MOST_KINDS = 8192
-_MOST_DESTINATIONS = 1 << 16
+_MOST_DESTINATIONS = 1 << 15
 
 
 @dataclass(slots=True)
@@ -89,9 +89,12 @@ class Scanner:
         self._counts = counts
         self._parts: list[Part] = []
         self._latest: Tallies = {}
+        # How many lines of evidence and which names earlier parts have.
+        self._earlier: dict[tuple[str, str], tuple[int, frozenset[str | None]]] = {}
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._unproven: dict[tuple[object, ...], Kind] = {}
         self._new_destinations = 0
+        self._weight = 0
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
         self._classifier: Classifier | None = None
@@ -133,15 +136,17 @@ class Scanner:
         self._kinds.clear()
         self._unproven.clear()
         self._latest.clear()
+        self._earlier.clear()
+        self._weight = 0
         parts, self._parts = self._parts, []
         if parts:
             self.begin(parts[-1].place)
         return parts
 
     @property
-    def size(self) -> int:
-        """How many tallies there are."""
-        return len(self._latest)
+    def weight(self) -> int:
+        """The room that tallies took when last looked at: of so many ordinary sources."""
+        return self._weight
 
     def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
         """Scan *text*, whose lines are *lines*, each with its end."""
@@ -181,6 +186,7 @@ class Scanner:
                 destinations[destination] += 1
             elif ipv4(destination) or is_address(destination):
                 destinations[destination] = 1
+                kind.has_ipv6 |= ":" in destination
                 self._new_destinations += 1
             else:
                 packets -= 1
@@ -211,6 +217,7 @@ class Scanner:
         for kind in self._kinds.values():
             kind.settle()
         self._new_destinations = 0
+        self._weight = weight(self._latest)
 
     def _read(self, line: bytes) -> None:
         """Read *line* by itself and count it."""
@@ -229,14 +236,26 @@ class Scanner:
     def _tally(self, signal: str, source: str, interface: str | None, mac: str | None) -> Tally:
         """Give the tally for a packet of *source* that *signal* wants, its names noted."""
         key = (signal, source)
-        part = self._parts[-1].tallies
         tally = self._latest.get(key)
-        if tally is None or (
-            tally is not part.get(key) and not (tally.is_proven and tally.knows(interface, mac))
-        ):
-            tally = self._latest[key] = part[key] = Tally()
+        if tally is None:
+            tally = self._parts[-1].tallies[key] = self._latest[key] = Tally()
+            self._weight += 1
+        elif tally is not self._parts[-1].tallies.get(key):
+            tally = self._continued(key, tally, {interface, mac})
         tally.name(interface, mac)
         return tally
+
+    def _continued(self, key: tuple[str, str], tally: Tally, names: set[str | None]) -> Tally:
+        """Give *tally*, of an earlier part, or one of this part if that is to have something."""
+        lines, known = self._earlier.get(key, (0, frozenset((None, ""))))
+        lines += len(tally.evidence)
+        known = known.union(tally.interfaces, tally.macs)
+        if lines >= KEPT_LINES and names <= known:
+            return tally
+        self._earlier[key] = lines, known
+        continued = Tally(lines_wanted=max(KEPT_LINES - lines, 0))
+        self._parts[-1].tallies[key] = self._latest[key] = continued
+        return continued
 
 
 class _Lines(Sequence[bytes]):

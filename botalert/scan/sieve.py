@@ -26,9 +26,10 @@ _INTERFACES = ("IN", "OUT")
 # More literals than these take longer to find than lines take to read.
 _MOST_LITERALS = 4
 _MOST_PORTS = 4096
-# Where more of a block is wanted, reading all of it is faster; and for how
-# many blocks that is believed.
+# Where more of a block is wanted, reading all of it is faster; how large a
+# block has to be to tell, and for how many more that is believed.
 _DENSE = 0.6
+_TELLING_BYTES = 1 << 14
 _DENSE_BLOCKS = 63
 
 
@@ -142,7 +143,7 @@ class Sieve:
             self._add_spans(spans, self._json_jump, block, None)
         ordered = sorted(spans.items()) if has_json or len(self._jumps) > 1 else spans.items()
         lines = [block[start:end] for start, end in ordered]
-        if sum(map(len, lines)) > _DENSE * len(block):
+        if len(block) >= _TELLING_BYTES and sum(map(len, lines)) > _DENSE * len(block):
             self._blocks_to_pass = _DENSE_BLOCKS
         return lines
 

@@ -18,15 +18,13 @@ from botalert.detect import Detection, detections, signal_order, signal_rank
 from botalert.errors import InputOutputError
 from botalert.model import source_rank
 from botalert.scan import Part, united
-from botalert.tally import Tallies, Tally, packed, unite, unpacked
+from botalert.tally import Tallies, Tally, packed, unite, unpacked, weight
 
 if TYPE_CHECKING:
     import sqlite3
 
-# So many ordinary sources are held in memory: 2 KB each, most of it evidence.
-LIMIT = 32768
-# So many destinations and ports, 200 bytes each, take the room of one more.
-ITEMS_OF_ONE = 10
+# So many ordinary sources are held in memory.
+LIMIT = 16384
 
 CACHE_KIBIBYTES = 32768
 
@@ -77,7 +75,7 @@ class Ledger:
         Raises:
             InputOutputError: There is no space for it.
         """
-        self._weight += _weight(part.tallies)
+        self._weight += weight(part.tallies)
         if self._held and self._held[-1].place == part.place:
             unite(self._held[-1].tallies, part.tallies)
         else:
@@ -85,7 +83,7 @@ class Ledger:
         if self._weight < self._limit:
             return
         # What was added to a source that is held was weighed as if it were new.
-        self._weight = _weight(self._settled) + sum(_weight(each.tallies) for each in self._held)
+        self._weight = weight(self._settled) + sum(weight(each.tallies) for each in self._held)
         if self._weight >= self._limit / 2:
             self._spill()
 
@@ -158,14 +156,6 @@ class Ledger:
         self._settled, self._held = {}, []
         self._has_spilled = True
         self._weight = 0
-
-
-def _weight(tallies: Tallies) -> int:
-    """Tell the room of how many ordinary sources *tallies* take; at least one each."""
-    return len(tallies) + sum(
-        (len(tally.destinations.counts) + len(tally.ports.counts)) // ITEMS_OF_ONE
-        for tally in tallies.values()
-    )
 
 
 class _File:

@@ -1,0 +1,135 @@
+"""
+The mail of the daily job: written, handed over, marked.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.message import EmailMessage
+
+import jinja2
+
+from botalert.config import Config
+from botalert.detect import Alert
+from botalert.errors import BotalertError, UnavailableError
+from botalert.job.daily import Outlook
+from botalert.job.faults import Faults, counted
+from botalert.job.identities import message_ids
+from botalert.mail import DeliveryError, ServerDownError, Transport, opened_transport
+from botalert.match import Signal
+from botalert.render import Letterhead, TemplateError, render_alert
+from botalert.sample import sample_alert
+from botalert.shipped import template_environment
+from botalert.state import State
+
+
+def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
+    """Give what every mail of this run has in common; *config* names recipients."""
+    assert config.recipients is not None
+    return Letterhead(config.recipients, now, machine, config.zone)
+
+
+def send(
+    config: Config,
+    pending: Sequence[Alert],
+    memory: State,
+    outlook: Outlook,
+    faults: Faults,
+) -> None:
+    """
+    Send what is pending; each alert is marked as soon as it was taken.
+
+    Args:
+        config: The configuration; names recipients.
+        pending: The alerts.
+        memory: Where they are marked.
+        outlook: Where and when this runs.
+        faults: Gets what goes wrong; the rest goes on.
+    """
+    templates = template_environment(config.templates)
+    head = letterhead(config, outlook.machine, outlook.now)
+    failures = _Failures(config.statefile, faults)
+    with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
+        for number, alert in enumerate(pending):
+            try:
+                refused = deliver(config, alert, transport, templates, head)
+            except (ServerDownError, UnavailableError) as error:
+                failures.add(error, alerts=len(pending) - number)
+                break
+            except (DeliveryError, TemplateError) as error:
+                failures.add(error, alerts=1)
+                continue
+            memory.mark_sent(alert, head.moment)
+            outlook.note(f"alert sent: {alert.detection.signal}: {alert.detection.source}")
+            for address, reason in refused.items():
+                failures.partial(address, reason)
+    failures.tell()
+
+
+def deliver(
+    config: Config,
+    alert: Alert,
+    transport: Transport,
+    templates: jinja2.Environment,
+    head: Letterhead,
+) -> dict[str, str]:
+    """
+    Write the mail about *alert* and hand it over.
+
+    Returns:
+        The recipients that were refused, with the reasons.
+
+    Raises:
+        BotalertError: It was not written or not taken.
+    """
+    # A signal may have left the configuration since it found something.
+    signal = config.signal(alert.detection.signal) or Signal(alert.detection.signal, ())
+    message = render_alert(templates, alert, signal, head)
+    sender = head.recipients.sender.address
+    return transport.send(message, sender, head.recipients.addresses)
+
+
+class _Failures:
+    """Alerts that were not sent, told in one line for each reason."""
+
+    def __init__(self, statefile: str, faults: Faults) -> None:
+        self._statefile = statefile
+        self._faults = faults
+        self._alerts: dict[str, tuple[BotalertError, int]] = {}
+        self._refused: dict[tuple[str, str], int] = {}
+
+    def add(self, error: BotalertError, *, alerts: int) -> None:
+        """Note that *alerts* alerts were not sent because of *error*."""
+        first, number = self._alerts.get(str(error), (error, 0))
+        self._alerts[str(error)] = (first, number + alerts)
+
+    def partial(self, address: str, reason: str) -> None:
+        """Note that an alert was sent, but not to *address*."""
+        self._refused[address, reason] = self._refused.get((address, reason), 0) + 1
+
+    def tell(self) -> None:
+        """Tell everything noted."""
+        for error, number in self._alerts.values():
+            kept = (
+                f"{counted(number, 'alert')} kept in {self._statefile}; the next run tries again."
+            )
+            self._faults.add(type(error)(f"{str(error).rstrip('.')}. {kept}"))
+        for (address, reason), number in self._refused.items():
+            remedy = "It may be taken later" if reason.startswith("4") else "Correct [recipients]"
+            self._faults.tell(
+                f"{address}: was refused ({reason}) for {counted(number, 'alert')} "
+                f"that the others got. {remedy}."
+            )
+
+
+def rendered_sample(
+    config: Config, signal: Signal, templates: jinja2.Environment, machine: str, now: datetime
+) -> EmailMessage:
+    """
+    Write the mail about a made-up alert of *signal*, which says that it is one.
+
+    Raises:
+        TemplateError: A template has an error.
+    """
+    alert = sample_alert(signal, next(message_ids(config, machine)), now)
+    head = letterhead(config, machine, now)
+    return render_alert(templates, alert, signal, head, mark="[sample] ")

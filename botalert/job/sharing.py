@@ -1,0 +1,445 @@
+"""
+A scan, shared out between processes.
+
+Large files are cut into ranges of bytes, which workers read for themselves;
+what only one can read (an archive, standard input, what is new in a log) is
+read here and handed out in chunks.  What a worker finds carries its place, so
+it does not matter who found it, nor when.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import count
+from mmap import mmap
+from struct import Struct
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
+
+from botalert.config import LogSettings
+from botalert.errors import BotalertError
+from botalert.grammar import LineReader
+from botalert.job.logs import LogFile, opened_by_hand
+from botalert.log import names, unpack
+from botalert.log.blocks import BLOCK_BYTES, LINE_LIMIT_BYTES, LineBlocks, LineRange, SeekableStream
+from botalert.match import Signal
+from botalert.scan import LineCounts, Part, Scanner
+from botalert.times import ALWAYS, Span
+
+if TYPE_CHECKING:
+    from botalert.crew import Crew
+
+# One that is done, and one so that the worker need not wait for the next.
+TASKS_EACH = 2
+# Less is scanned before a worker has started.
+SHARED_BYTES = 4 << 20
+# What a worker reads for one task: so little that all end at about one time.
+RANGE_BYTES = 16 << 20
+# What is handed out at once; a block more may be in it, and that may be a long line.
+CHUNK_BYTES = 1 << 19
+_SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
+# No file has more bytes.
+_PLACES_BITS = 48
+_COUNTER = Struct("q")
+# A worker that holds so many ordinary sources gives them away.
+MOST_HELD = 8192
+
+Meter = Callable[[int], None]
+"""Told how many more bytes were read."""
+
+
+class Search(NamedTuple):
+    """
+    What a scan looks for.
+
+    Attributes:
+        signals: The signals.
+        reader_of: Gives the reader of lines that settings ask for.
+        span: Which packets count.
+        counts: Whether to count lines.
+    """
+
+    signals: Sequence[Signal]
+    reader_of: Callable[[LogSettings], LineReader]
+    span: Span = ALWAYS
+    counts: bool = False
+
+
+class Range(NamedTuple):
+    """The lines that begin in a range of a file's bytes; to its end if *end* is None."""
+
+    place: int
+    file: int
+    start: int = 0
+    end: int | None = None
+
+
+class Chunk(NamedTuple):
+    """Blocks of a file, of these lengths, one behind the other in a slot of shared memory."""
+
+    place: int
+    file: int
+    slot: int
+    lengths: tuple[int, ...]
+
+
+Task = Range | Chunk
+
+
+class Answer(NamedTuple):
+    """
+    What a task came to.
+
+    Attributes:
+        parts: Some of what was found so far; all that is left if no task follows.
+        read_bytes: How much was read for it, after unpacking.
+        fault: The place of a task that could not be done to its end, and why.
+        slot: Of which slot nothing is needed any more.
+        counts: Of all tasks, if no task follows.
+    """
+
+    parts: list[Part]
+    read_bytes: int = 0
+    fault: tuple[int, BotalertError] | None = None
+    slot: int | None = None
+    counts: LineCounts | None = None
+
+
+class Worker:
+    """
+    Scans what it is given; each process has its own.
+
+    Args:
+        files: What tasks are about.
+        search: What is looked for.
+        memory: Where chunks are.
+        meter: Told what was read.
+    """
+
+    def __init__(
+        self, files: Sequence[LogFile], search: Search, meter: Meter, memory: mmap | None = None
+    ) -> None:
+        self._files = files
+        self._search = search
+        self._meter = meter
+        self._memory = memory
+        self._counts = LineCounts() if search.counts else None
+        self._scanners: dict[int, Scanner] = {}
+
+    def __call__(self, task: Task | None) -> Answer:
+        """Do *task*; without one, give all that is left."""
+        if task is None:
+            return Answer(self._taken(), counts=self._counts)
+        scanner = self.scanner(task.file, task.place)
+        if isinstance(task, Chunk):
+            for block in self._blocks(task):
+                scanner.scan(block)
+            return Answer(self._taken_if_many(), slot=task.slot)
+        read_bytes, error = self._scan_range(scanner, task)
+        fault = None if error is None else (task.place, error)
+        return Answer(self._taken_if_many(), read_bytes, fault)
+
+    def scanner(self, file: int, place: int) -> Scanner:
+        """Give the scanner for lines of *file* that stand at *place*."""
+        settings = self._files[file].settings
+        scanner = self._scanners.get(id(settings))
+        if scanner is None:
+            scanner = self._scanners[id(settings)] = Scanner(
+                self._search.signals,
+                self._search.reader_of(settings),
+                self._search.span,
+                self._counts,
+            )
+        scanner.begin(place)
+        return scanner
+
+    def _scan_range(self, scanner: Scanner, task: Range) -> tuple[int, BotalertError | None]:
+        """Scan a range; tell how much was read, and what went wrong in the end."""
+        blocks: LineBlocks | None = None
+        try:
+            with opened_by_hand(self._files[task.file], self._search.span) as stream:
+                whole = task.start == 0 and task.end is None
+                blocks = LineBlocks(
+                    stream
+                    if whole
+                    else LineRange(cast(SeekableStream, stream), task.start, task.end)
+                )
+                for block in blocks:
+                    scanner.scan(block)
+                    self._meter(len(block))
+        except BotalertError as error:
+            return blocks.offset if blocks else 0, error
+        return blocks.offset, None
+
+    def _blocks(self, chunk: Chunk) -> Iterator[bytes]:
+        assert self._memory is not None
+        start = chunk.slot * _SLOT_BYTES
+        for length in chunk.lengths:
+            yield self._memory[start : start + length]
+            start += length
+
+    def _taken_if_many(self) -> list[Part]:
+        many = sum(scanner.weight for scanner in self._scanners.values()) > MOST_HELD
+        return self._taken() if many else []
+
+    def _taken(self) -> list[Part]:
+        return [part for scanner in self._scanners.values() for part in scanner.take()]
+
+
+class Sharing:
+    """
+    Scans files and streams, by as many processes as are worth it; a context manager.
+
+    Args:
+        files: What is scanned, in reading order.
+        search: What is looked for.
+        jobs: How many processes may scan at once.
+        meter: Told what was read; None if nobody wants to know.
+    """
+
+    def __init__(
+        self, files: Sequence[LogFile], search: Search, jobs: int, meter: Meter | None = None
+    ) -> None:
+        self._files = files
+        self._search = search
+        self._jobs = jobs
+        self._meter = meter
+        self._own = Worker(files, search, meter or _unmetered)
+        self._crew: Crew[Task, Answer] | None = None
+        self._free_slots = deque(range(jobs * TASKS_EACH))
+        self._memory: mmap | None = None
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the workers, whatever they are doing."""
+        if self._crew is not None:
+            self._crew.__exit__(kind, error, trace)
+
+    def scan_files(self) -> Iterator[Answer]:
+        """
+        Scan all files; give answers as they come, the last with all that is left.
+
+        Raises:
+            TryAgainError: A worker died.
+        """
+        shapes = [_shape_of(file.path) for file in self._files]
+        if self._jobs == 1 or (
+            all(shape.is_file for shape in shapes)
+            and sum(shape.size for shape in shapes) < SHARED_BYTES
+        ):
+            for number in range(len(self._files)):
+                yield self._own(Range(_place(number), number))
+        else:
+            # An archive is unpacked by one process; if there are too few of
+            # them for all, this one unpacks for the others.
+            spread = sum(shape.is_packed for shape in shapes) >= self._jobs
+            alone = [
+                number
+                for number, shape in enumerate(shapes)
+                if not shape.is_file or (shape.is_packed and not spread)
+            ]
+            yield from self._scan_ranges(shapes, alone)
+            for number in alone:
+                yield from self._scan_alone(number)
+        yield from self.finish()
+
+    def scan_stream(self, number: int, blocks: Iterable[bytes]) -> Iterator[Answer]:
+        """
+        Scan *blocks*, of the file of that number; its answers have no fault and no bytes.
+
+        Raises:
+            BotalertError: A worker died, or what *blocks* raises.
+        """
+        rest = iter(blocks)
+        scanner = self._own.scanner(number, _place(number))
+        scanned_bytes = 0
+        for block in rest:
+            scanner.scan(block)
+            scanned_bytes += len(block)
+            if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
+                break
+            if scanner.weight > MOST_HELD:
+                yield Answer(scanner.take())
+        for answer in self._started().do(self._chunks(number, rest)) if self._jobs > 1 else ():
+            assert answer.slot is not None
+            self._free_slots.append(answer.slot)
+            yield answer
+
+    def finish(self) -> Iterator[Answer]:
+        """
+        Give all that is left of what was scanned.
+
+        Raises:
+            TryAgainError: A worker died.
+        """
+        yield self._own(None)
+        if self._crew is not None:
+            yield from self._crew.finish()
+
+    def _scan_ranges(
+        self, shapes: Sequence["_Shape"], without: Collection[int]
+    ) -> Iterator[Answer]:
+        tasks = [
+            task
+            for number, shape in enumerate(shapes)
+            if number not in without
+            for task in _ranges(number, shape)
+        ]
+        # Archives first: they can't be cut, and take longest.
+        tasks.sort(key=lambda task: not shapes[task.file].is_packed)
+        if tasks:
+            yield from self._started().do(tasks)
+
+    def _scan_alone(self, number: int) -> Iterator[Answer]:
+        """Scan what only one process can read."""
+        reading = _Reading(self._files[number], self._search.span, self._meter or _unmetered)
+        yield from self.scan_stream(number, reading)
+        fault = None if reading.fault is None else (_place(number), reading.fault)
+        yield Answer([], reading.read_bytes, fault)
+
+    def _started(self) -> "Crew[Task, Answer]":
+        if self._crew is None:
+            from botalert.crew import Crew  # It takes as long as a small log.
+
+            self._memory = memory = mmap(-1, len(self._free_slots) * _SLOT_BYTES)
+            counters = _Counters(self._jobs)
+            workers = [
+                Worker(self._files, self._search, counters.meter(number), memory)
+                for number in range(self._jobs)
+            ]
+            meter = self._meter
+            pulse = None if meter is None else lambda: meter(counters.more())
+            self._crew = Crew(workers, TASKS_EACH, pulse)
+        return self._crew
+
+    def _chunks(self, number: int, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+        """Put *blocks* into shared memory; a slot is free again when its chunk was answered."""
+        rest = iter(blocks)
+        assert self._memory is not None
+        for place in count(_place(number) + 1):
+            slot = self._free_slots.popleft()
+            start = at = slot * _SLOT_BYTES
+            lengths = []
+            for block in rest:
+                self._memory[at : at + len(block)] = block
+                at += len(block)
+                lengths.append(len(block))
+                if at - start >= CHUNK_BYTES:
+                    break
+            if not lengths:
+                self._free_slots.append(slot)
+                return
+            yield Chunk(place, number, slot, tuple(lengths))
+
+
+class _Reading:
+    """
+    The blocks of a file that only one process can read.
+
+    Attributes:
+        read_bytes: How much was read so far, after unpacking.
+        fault: What went wrong in the end.
+    """
+
+    def __init__(self, file: LogFile, span: Span, meter: Meter) -> None:
+        self.read_bytes = 0
+        self.fault: BotalertError | None = None
+        self._file = file
+        self._span = span
+        self._meter = meter
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the blocks."""
+        try:
+            with opened_by_hand(self._file, self._span) as stream:
+                blocks = LineBlocks(stream)
+                for block in blocks:
+                    self.read_bytes = blocks.offset
+                    self._meter(len(block))
+                    yield block
+        except BotalertError as error:
+            self.fault = error
+
+
+class _Counters:
+    """
+    How many bytes each worker has read, in shared memory.
+
+    A worker whose parent is gone, and so will never be asked again, ends when
+    it counts.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._memory = mmap(-1, jobs * _COUNTER.size)
+        self._jobs = jobs
+        self._seen = 0
+        self._parent = os.getpid()
+
+    def meter(self, number: int) -> Meter:
+        """Give what worker *number* calls with how much it has read."""
+        total = 0
+
+        def meter(more: int) -> None:
+            nonlocal total
+            total += more
+            _COUNTER.pack_into(self._memory, number * _COUNTER.size, total)
+            if os.getppid() != self._parent:
+                os._exit(os.EX_TEMPFAIL)
+
+        return meter
+
+    def more(self) -> int:
+        """Tell how much was read since the last call."""
+        totals = _COUNTER.iter_unpack(self._memory[: self._jobs * _COUNTER.size])
+        seen, self._seen = self._seen, sum(total for (total,) in totals)
+        return self._seen - seen
+
+
+class _Shape(NamedTuple):
+    """
+    What a file is like.
+
+    Attributes:
+        is_file: Whether anybody can read it from anywhere: no pipe, no journal.
+        is_packed: Whether it is an archive.
+        size: Its bytes, an archive's as they are packed.
+    """
+
+    is_file: bool
+    is_packed: bool = False
+    size: int = 0
+
+
+def _shape_of(path: str) -> _Shape:
+    if path == unpack.STANDARD_INPUT or names.is_journal(path):
+        return _Shape(is_file=False)
+    size = unpack.file_size(path)
+    if size is None:
+        return _Shape(is_file=False)
+    return _Shape(True, unpack.is_packed(path), size)
+
+
+def _ranges(number: int, shape: _Shape) -> Iterator[Range]:
+    """Cut a file into tasks; who reads the last range reads what is added meanwhile, too."""
+    place = _place(number)
+    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), RANGE_BYTES)
+    for start in starts:
+        is_last = start == starts[-1]
+        yield Range(place + start, number, start, None if is_last else start + RANGE_BYTES)
+
+
+def _place(number: int) -> int:
+    """Give the place of the file of that number; in it, bytes or chunks are counted."""
+    return number << _PLACES_BITS
+
+
+def _unmetered(more: int) -> None:
+    """Tell nobody."""
