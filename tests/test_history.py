@@ -339,6 +339,22 @@ def test_the_first_run_reads_what_is_asked_for(tmp_path, first, expected):
     assert (reader.run(), reader.gaps) == ([], [])
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("lines_copied", [1, 3])
+def test_copy_beside_the_live_log_hides_nothing_at_the_first_run(tmp_path, packed, lines_copied):
+    """As an administrator makes one before he tries something, or logrotate just now."""
+    path = tmp_path / "messages"
+    path.write_bytes(lines(1, 2, 3))
+    copied = lines(1, 2, 3)[: lines_copied * len(lines(1))]
+    copy = path.with_name("messages.1.gz" if packed else "messages.1")
+    copy.write_bytes(gzip.compress(copied) if packed else copied)
+    reader = Reader(path, first=FirstRun.LIVE)
+    assert sorted(reader.run()) == [1, 2, 3]
+    with path.open("ab") as file:
+        file.write(lines(4))
+    assert (reader.run(), reader.gaps) == ([4], [])
+
+
 def test_rotations_elsewhere_are_found_by_globs(tmp_path):
     """Logrotate's olddir."""
     path = tmp_path / "messages"

@@ -270,8 +270,11 @@ class Reading:
 
     def _pass_over(self, files: Sequence[_File], first: FirstRun) -> None:
         """Note as read what the first run is not to read."""
+        live = next((file for file in files if file.live), None)
         for file in files:
-            if first is FirstRun.ALL or (first is FirstRun.LIVE and file.live) or not file.head:
+            if first is FirstRun.ALL or not file.head:
+                continue
+            if first is FirstRun.LIVE and live is not None and _is_copy(file, live):
                 continue
             if file.packed:
                 position = Position(file.head, 0, b"", archive=file.stamp)
@@ -305,7 +308,8 @@ class Reading:
         with _opened(file.path, file.identity) as stream:
             stream.seek(start.offset)
             blocks = LineBlocks(stream, offset=start.offset, unfinished=_is_finished(file, newer))
-            recorder = _Recorder(blocks, start)
+            size = None if file.packed else max(file.stamp[0] - start.offset, 0)
+            recorder = NewBlocks(blocks, start, size)
             consume(recorder)
         self.read_bytes += blocks.offset - start.offset
         if known is None and not self._resumed:
@@ -352,15 +356,19 @@ class Reading:
             self._known.append(_Known(position, file))
 
 
-class _Recorder:
+class NewBlocks:
     """
-    Passes blocks on and notes what the position behind them looks like.
+    The blocks of one file that are new; notes what the position behind them looks like.
 
     From what was read, not from the file afterwards: it may be cut while it
     is read.
+
+    Attributes:
+        expected_bytes: How many there were before reading began; None of an archive.
     """
 
-    def __init__(self, blocks: LineBlocks, start: Position) -> None:
+    def __init__(self, blocks: LineBlocks, start: Position, expected_bytes: int | None) -> None:
+        self.expected_bytes = expected_bytes
         self._blocks = blocks
         self._head = start.head
         self._tail = start.tail
@@ -500,6 +508,14 @@ def _reaches(stream: LogStream, position: Position) -> bool:
         return False
     stream.seek(position.offset - len(position.tail))
     return stream.read(len(position.tail)) == position.tail
+
+
+def _is_copy(file: _File, live: _File) -> bool:
+    """Tell whether *file* is *live*, or has nothing but its beginning."""
+    if file is live or not file.begins_like(live.head):
+        return file is live
+    with _opened(file.path, file.identity) as one, _opened(live.path, live.identity) as other:
+        return _is_beginning(one, other)
 
 
 def _is_beginning(stream: LogStream, other: LogStream) -> bool:
