@@ -2,7 +2,7 @@
 The daily job: read what is new, remember it, send what is pending.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -16,7 +16,7 @@ from botalert.job.identities import message_ids
 from botalert.job.logs import LogFile, SelectedLog, configured_logs, line_reader
 from botalert.job.sharing import Meter, Search, Sharing
 from botalert.log import names
-from botalert.log.history import Log, Reading
+from botalert.log.history import Log, NewBlocks, Reading
 from botalert.log.journal import JournalReading
 
 
@@ -90,15 +90,11 @@ def _read_on(
         # Only what was read to its end counts: a file that fails is read
         # again by the next run.
         with ledger.attempt(), Sharing([file], search, outlook.jobs) as sharing:
-            for answer in chain(sharing.scan_stream(0, metered(blocks)), sharing.finish()):
+            for answer in chain(
+                sharing.scan_stream(0, _metered(blocks, outlook.meter)), sharing.finish()
+            ):
                 for part in answer.parts:
                     ledger.add(part)
-
-    def metered(blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            if outlook.meter is not None:
-                outlook.meter(len(block))
-            yield block
 
     with state.Ledger() as ledger:
         reading = _reading(log, memory.cursor(log.key), outlook.now, others)
@@ -117,6 +113,17 @@ def _read_on(
     for remark in reading.remarks():
         outlook.note(f"{log.path}: {remark}")
     outlook.note(f"{log.path}: read {reading.read_bytes} bytes; {counted(new, 'new detection')}")
+
+
+def _metered(blocks: Iterable[bytes], meter: Meter | None) -> Iterable[bytes]:
+    """Pass *blocks* on and tell *meter* of them, if wanted."""
+    if meter is None:
+        yield from blocks
+        return
+    meter.expect(blocks.expected_bytes if isinstance(blocks, NewBlocks) else None)
+    for block in blocks:
+        meter.read(len(block))
+        yield block
 
 
 def _reading(

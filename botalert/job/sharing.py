@@ -14,14 +14,21 @@ from itertools import count
 from mmap import mmap
 from struct import Struct
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 
 from botalert.config import LogSettings
 from botalert.errors import BotalertError
 from botalert.grammar import LineReader
 from botalert.job.logs import LogFile, opened_by_hand
 from botalert.log import names, unpack
-from botalert.log.blocks import BLOCK_BYTES, LINE_LIMIT_BYTES, LineBlocks, LineRange, SeekableStream
+from botalert.log.blocks import (
+    BLOCK_BYTES,
+    LINE_LIMIT_BYTES,
+    LineBlocks,
+    LineRange,
+    SeekableStream,
+    Stream,
+)
 from botalert.match import Signal
 from botalert.scan import LineCounts, Part, Scanner
 from botalert.times import ALWAYS, Span
@@ -44,8 +51,20 @@ _COUNTER = Struct("q")
 # A worker that holds so many ordinary sources gives them away.
 MOST_HELD = 8192
 
-Meter = Callable[[int], None]
+Counter = Callable[[int], None]
 """Told how many more bytes were read."""
+
+
+class Meter(Protocol):
+    """Told how far a scan is; bytes as they are in the files, packed or not."""
+
+    def expect(self, more: int | None) -> None:
+        """Be told how many more bytes will be read; None if nobody knows."""
+        ...
+
+    def read(self, more: int) -> None:
+        """Be told how many more bytes were read."""
+        ...
 
 
 class Search(NamedTuple):
@@ -113,15 +132,15 @@ class Worker:
         files: What tasks are about.
         search: What is looked for.
         memory: Where chunks are.
-        meter: Told what was read.
+        counter: Told what was read.
     """
 
     def __init__(
-        self, files: Sequence[LogFile], search: Search, meter: Meter, memory: mmap | None = None
+        self, files: Sequence[LogFile], search: Search, counter: Counter, memory: mmap | None = None
     ) -> None:
         self._files = files
         self._search = search
-        self._meter = meter
+        self._counter = counter
         self._memory = memory
         self._counts = LineCounts() if search.counts else None
         self._scanners: dict[int, Scanner] = {}
@@ -158,15 +177,12 @@ class Worker:
         blocks: LineBlocks | None = None
         try:
             with opened_by_hand(self._files[task.file], self._search.span) as stream:
-                whole = task.start == 0 and task.end is None
-                blocks = LineBlocks(
-                    stream
-                    if whole
-                    else LineRange(cast(SeekableStream, stream), task.start, task.end)
-                )
-                for block in blocks:
+                lines: Stream = stream
+                if task != Range(task.place, task.file):
+                    lines = LineRange(cast(SeekableStream, stream), task.start, task.end)
+                blocks = LineBlocks(lines)
+                for block in _counted(blocks, stream, self._counter):
                     scanner.scan(block)
-                    self._meter(len(block))
         except BotalertError as error:
             return blocks.offset if blocks else 0, error
         return blocks.offset, None
@@ -204,7 +220,8 @@ class Sharing:
         self._search = search
         self._jobs = jobs
         self._meter = meter
-        self._own = Worker(files, search, meter or _unmetered)
+        self._counter: Counter = _to_nobody if meter is None else meter.read
+        self._own = Worker(files, search, self._counter)
         self._crew: Crew[Task, Answer] | None = None
         self._free_slots = deque(range(jobs * TASKS_EACH))
         self._memory: mmap | None = None
@@ -231,6 +248,9 @@ class Sharing:
             TryAgainError: A worker died.
         """
         shapes = [_shape_of(file.path) for file in self._files]
+        if self._meter is not None:
+            for shape in shapes:
+                self._meter.expect(shape.size if shape.is_file else None)
         if self._jobs == 1 or (
             all(shape.is_file for shape in shapes)
             and sum(shape.size for shape in shapes) < SHARED_BYTES
@@ -300,7 +320,7 @@ class Sharing:
 
     def _scan_alone(self, number: int) -> Iterator[Answer]:
         """Scan what only one process can read."""
-        reading = _Reading(self._files[number], self._search.span, self._meter or _unmetered)
+        reading = _Reading(self._files[number], self._search.span, self._counter)
         yield from self.scan_stream(number, reading)
         fault = None if reading.fault is None else (_place(number), reading.fault)
         yield Answer([], reading.read_bytes, fault)
@@ -312,11 +332,11 @@ class Sharing:
             self._memory = memory = mmap(-1, len(self._free_slots) * _SLOT_BYTES)
             counters = _Counters(self._jobs)
             workers = [
-                Worker(self._files, self._search, counters.meter(number), memory)
+                Worker(self._files, self._search, counters.counter(number), memory)
                 for number in range(self._jobs)
             ]
             meter = self._meter
-            pulse = None if meter is None else lambda: meter(counters.more())
+            pulse = None if meter is None else lambda: meter.read(counters.more())
             self._crew = Crew(workers, TASKS_EACH, pulse)
         return self._crew
 
@@ -349,24 +369,36 @@ class _Reading:
         fault: What went wrong in the end.
     """
 
-    def __init__(self, file: LogFile, span: Span, meter: Meter) -> None:
+    def __init__(self, file: LogFile, span: Span, counter: Counter) -> None:
         self.read_bytes = 0
         self.fault: BotalertError | None = None
         self._file = file
         self._span = span
-        self._meter = meter
+        self._counter = counter
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the blocks."""
         try:
             with opened_by_hand(self._file, self._span) as stream:
                 blocks = LineBlocks(stream)
-                for block in blocks:
+                for block in _counted(blocks, stream, self._counter):
                     self.read_bytes = blocks.offset
-                    self._meter(len(block))
                     yield block
         except BotalertError as error:
             self.fault = error
+
+
+def _counted(blocks: Iterable[bytes], stream: Stream, counter: Counter) -> Iterator[bytes]:
+    """Pass *blocks* of *stream* on and tell *counter* how much of the file that was."""
+    before = 0
+    for block in blocks:
+        position = unpack.packed_position(stream)
+        if position is None:
+            counter(len(block))
+        else:
+            counter(position - before)
+            before = position
+        yield block
 
 
 class _Counters:
@@ -383,18 +415,18 @@ class _Counters:
         self._seen = 0
         self._parent = os.getpid()
 
-    def meter(self, number: int) -> Meter:
+    def counter(self, number: int) -> Counter:
         """Give what worker *number* calls with how much it has read."""
         total = 0
 
-        def meter(more: int) -> None:
+        def counter(more: int) -> None:
             nonlocal total
             total += more
             _COUNTER.pack_into(self._memory, number * _COUNTER.size, total)
             if os.getppid() != self._parent:
                 os._exit(os.EX_TEMPFAIL)
 
-        return meter
+        return counter
 
     def more(self) -> int:
         """Tell how much was read since the last call."""
@@ -441,5 +473,5 @@ def _place(number: int) -> int:
     return number << _PLACES_BITS
 
 
-def _unmetered(more: int) -> None:
+def _to_nobody(more: int) -> None:
     """Tell nobody."""

@@ -121,3 +121,10 @@ def is_packed(path: str) -> bool:
 def is_plain(stream: LogStream) -> bool:
     """Tell whether *stream*, from :func:`opened`, is an unpacked file, which may still grow."""
     return type(stream) is io.BufferedReader
+
+
+def packed_position(stream: object) -> int | None:
+    """Tell how far an archive was read, in its packed bytes; None if *stream* is none."""
+    if not isinstance(stream, (gzip.GzipFile, lzma.LZMAFile, bz2.BZ2File)):
+        return None
+    return os.lseek(stream.fileno(), 0, os.SEEK_CUR) if stream.seekable() else None
