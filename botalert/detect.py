@@ -6,8 +6,8 @@ one packet: what a firewall refuses and a signal names is worth knowing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from botalert.model import SourceRank, source_rank
 from botalert.tally import Tallies, Tally
@@ -16,8 +16,7 @@ PENDING = "pending"
 SENT = "sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(NamedTuple):
     """
     One source that one signal found.
 
@@ -32,8 +31,7 @@ class Detection:
     tally: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(NamedTuple):
     """
     The mail about a detection, sent or not.
 

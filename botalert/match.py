@@ -8,9 +8,8 @@ must agree with it; a property test holds it to that.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Protocol
+from typing import ClassVar, Final, NamedTuple
 
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import DROP, UNKNOWN
@@ -19,24 +18,50 @@ from botalert.model import Drop, Packet
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
 
 
-class Test(Protocol):
-    """One value of a condition: whole values, without white space around them."""
+class Test:
+    """
+    One value of a condition: whole values, without white space around them.
+
+    Each kind is a class with its attributes in ``__match_args__``.  No
+    dataclasses: making those takes longer than scanning a thousand lines.
+    """
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
 
     def holds(self, value: str) -> bool:
         """Tell whether *value*, as logged, is what the condition asks for."""
-        ...
+        raise NotImplementedError
 
     def words(self) -> str:
         """Say the value for people."""
-        ...
+        raise NotImplementedError
+
+    def _asked(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare kind and value: the numbers 6 to 6 are not the protocols 6 to 6."""
+        return type(other) is type(self) and other._asked() == self._asked()
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((type(self), self._asked()))
+
+    def __repr__(self) -> str:
+        """Show kind and value."""
+        return f"{type(self).__name__}({', '.join(map(repr, self._asked()))})"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Test):
     """A whole value; compared with or without regard to case."""
 
-    text: str
-    exact_case: bool = False
+    __slots__ = ("exact_case", "text")
+    __match_args__ = ("text", "exact_case")
+
+    def __init__(self, text: str, exact_case: bool = False) -> None:
+        self.text: Final = text
+        self.exact_case: Final = exact_case
 
     def holds(self, value: str) -> bool:
         """See :class:`Test`."""
@@ -49,12 +74,15 @@ class Text:
         return self.text or '""'
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Test):
     """A whole value in which "*" stands for anything."""
 
-    text: str
-    exact_case: bool = False
+    __slots__ = ("exact_case", "text")
+    __match_args__ = ("text", "exact_case")
+
+    def __init__(self, text: str, exact_case: bool = False) -> None:
+        self.text: Final = text
+        self.exact_case: Final = exact_case
 
     def holds(self, value: str) -> bool:
         """See :class:`Test`."""
@@ -67,12 +95,15 @@ class Pattern:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Test):
     """A number from *low* to *high*, both included; decimal, or hexadecimal behind 0x."""
 
-    low: int
-    high: int
+    __slots__ = ("high", "low")
+    __match_args__ = ("low", "high")
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low: Final = low
+        self.high: Final = high
 
     def holds(self, value: str) -> bool:
         """See :class:`Test`."""
@@ -84,12 +115,15 @@ class Range:
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolRange:
+class ProtocolRange(Test):
     """Protocol numbers from *low* to *high*; the log has names or numbers."""
 
-    low: int
-    high: int
+    __slots__ = ("high", "low")
+    __match_args__ = ("low", "high")
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low: Final = low
+        self.high: Final = high
 
     def holds(self, value: str) -> bool:
         """See :class:`Test`."""
@@ -101,11 +135,14 @@ class ProtocolRange:
         return Range(self.low, self.high).words()
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Test):
     """An address or a network."""
 
-    network: IPv4Network | IPv6Network
+    __slots__ = ("network",)
+    __match_args__ = ("network",)
+
+    def __init__(self, network: IPv4Network | IPv6Network) -> None:
+        self.network: Final = network
 
     def holds(self, value: str) -> bool:
         """See :class:`Test`."""
@@ -121,8 +158,7 @@ class Network:
         return str(self.network)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """
     What a signal asks of one field.
 
@@ -153,8 +189,7 @@ class Condition:
         return not self.plain or any(test.holds(value) for test in self.plain for value in values)
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """
     One configured section: which drops matter.
 

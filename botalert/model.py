@@ -9,15 +9,12 @@ the state file, an *alert* is the mail about it.
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from email.utils import formataddr
 from enum import Enum
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """
     One packet as the kernel writes it.
 
@@ -33,8 +30,7 @@ class Packet:
     embedded: "Packet | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """
     One packet line of the log, parsed.
 
@@ -88,8 +84,7 @@ class Hit(NamedTuple):
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """A name, perhaps empty, and an address."""
 
     name: str
@@ -97,11 +92,14 @@ class Mailbox:
 
     def __str__(self) -> str:
         """Write it as people do."""
-        return formataddr((self.name, self.address)) if self.name else self.address
+        if not self.name:
+            return self.address
+        from email.utils import formataddr
+
+        return formataddr((self.name, self.address))
 
 
-@dataclass(frozen=True, slots=True)
-class Recipients:
+class Recipients(NamedTuple):
     """Who the alerts come from and who gets them."""
 
     sender: Mailbox

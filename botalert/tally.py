@@ -12,9 +12,7 @@ part, so its count is exact however the parts are grouped, and the k-th hash
 tells how many there were.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from zlib import crc32
@@ -130,7 +128,6 @@ class Distinct:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(slots=True)
 class Tally:
     """
     What one signal saw of one source.
@@ -147,15 +144,39 @@ class Tally:
         lines_wanted: How many are to be kept: fewer if a tally to be merged with has some.
     """
 
-    packets: int = 0
-    first_seen: datetime | None = None
-    last_seen: datetime | None = None
-    destinations: Distinct = field(default_factory=Distinct)
-    ports: Distinct = field(default_factory=Distinct)
-    interfaces: tuple[str, ...] = ()
-    macs: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    lines_wanted: int = field(default=KEPT_LINES, compare=False, repr=False)
+    __slots__ = (
+        "destinations",
+        "evidence",
+        "first_seen",
+        "interfaces",
+        "last_seen",
+        "lines_wanted",
+        "macs",
+        "packets",
+        "ports",
+    )
+
+    def __init__(
+        self,
+        packets: int = 0,
+        first_seen: datetime | None = None,
+        last_seen: datetime | None = None,
+        destinations: Distinct | None = None,
+        ports: Distinct | None = None,
+        interfaces: tuple[str, ...] = (),
+        macs: tuple[str, ...] = (),
+        evidence: tuple[str, ...] = (),
+        lines_wanted: int = KEPT_LINES,
+    ) -> None:
+        self.packets = packets
+        self.first_seen = first_seen
+        self.last_seen = last_seen
+        self.destinations = Distinct() if destinations is None else destinations
+        self.ports = Distinct() if ports is None else ports
+        self.interfaces = interfaces
+        self.macs = macs
+        self.evidence = evidence
+        self.lines_wanted = lines_wanted
 
     def add(self, hit: Hit) -> None:
         """Count one hit, the next in reading order."""
@@ -186,9 +207,9 @@ class Tally:
     def name(self, interface: str | None, mac: str | None) -> None:
         """Note where a packet came in, and the hardware address of who sent it."""
         if interface:
-            self.interfaces = _first(self.interfaces, (interface,))
+            self.interfaces = first_names(self.interfaces, (interface,))
         if mac:
-            self.macs = _first(self.macs, (mac,))
+            self.macs = first_names(self.macs, (mac,))
 
     @property
     def is_proven(self) -> bool:
@@ -206,20 +227,40 @@ class Tally:
         self._see(later.first_seen, later.last_seen)
         self.destinations.merge(later.destinations)
         self.ports.merge(later.ports)
-        self.interfaces = _first(self.interfaces, later.interfaces)
-        self.macs = _first(self.macs, later.macs)
+        self.interfaces = first_names(self.interfaces, later.interfaces)
+        self.macs = first_names(self.macs, later.macs)
         self.evidence = (self.evidence + later.evidence)[:KEPT_LINES]
 
+    def __eq__(self, other: object) -> bool:
+        """Compare all that was seen."""
+        if not isinstance(other, Tally):
+            return NotImplemented
+        return self._seen() == other._seen()
+
+    def __repr__(self) -> str:
+        """Show all that was seen."""
+        return f"Tally(**{self._seen()})"
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _seen(self) -> dict[str, object]:
+        names = (name for name in self.__slots__ if name != "lines_wanted")
+        return {name: getattr(self, name) for name in names}
+
     def _see(self, first: datetime | None, last: datetime | None) -> None:
-        if first is not None and (self.first_seen is None or _is_before(first, self.first_seen)):
+        if first is not None and (self.first_seen is None or is_before(first, self.first_seen)):
             self.first_seen = first
-        if last is not None and (self.last_seen is None or _is_before(self.last_seen, last)):
+        if last is not None and (self.last_seen is None or is_before(self.last_seen, last)):
             self.last_seen = last
 
 
-def _is_before(one: datetime, other: datetime) -> bool:
-    # One instant can be written with two offsets; in which order they are
-    # read and merged must not matter.
+def is_before(one: datetime, other: datetime) -> bool:
+    """
+    Tell whether *one* comes before *other*, of equal instants the smaller offset.
+
+    One instant can be written with two offsets; in which order they are
+    read and merged must not matter.
+    """
     return one < other or (one == other and one.utcoffset() < other.utcoffset())  # type: ignore[operator]
 
 
@@ -231,7 +272,7 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def _first(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+def first_names(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     """Keep the first few distinct names."""
     if all(name in seen for name in new):
         return seen
@@ -256,110 +297,3 @@ def weight(tallies: Tallies) -> int:
     return len(tallies) + sum(
         (len(tally.destinations) + len(tally.ports)) // _ITEMS_OF_ONE for tally in tallies.values()
     )
-
-
-# What json.dumps and json.loads use, without making and choosing it at each
-# call: that saves 2 of 8 microseconds a tally.  raw_decode tells where what it
-# read ends.
-_encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_encoded_text = json.encoder.encode_basestring_ascii
-_decoded = json.JSONDecoder().raw_decode
-
-
-def packed(tally: Tally) -> str:
-    """
-    Write *tally* as text, for the state file.
-
-    The first line is a JSON array of all but the evidence; then each line of
-    evidence is a JSON string of its own, which merging need not decode.
-    """
-    first = _iso(tally.first_seen)
-    last = first if tally.last_seen is tally.first_seen else _iso(tally.last_seen)
-    head = [
-        tally.packets,
-        first,
-        last,
-        tally.destinations.counts,
-        tally.destinations.overflowed,
-        tally.ports.counts,
-        tally.ports.overflowed,
-        tally.interfaces,
-        tally.macs,
-    ]
-    return "\n".join((_encoded(head), *map(_encoded_text, tally.evidence)))
-
-
-def unpacked(text: str) -> Tally:
-    """
-    Read what :func:`packed` wrote.
-
-    Raises:
-        ValueError, TypeError, LookupError, AttributeError: It is something else.
-    """
-    head, end = _decoded(text)
-    packets, first, last, destinations, more, ports, more_ports, interfaces, macs = head
-    beyond, *lines = text[end:].split("\n")
-    if beyond:
-        raise ValueError(f"{beyond!r} is no part of a tally")
-    return Tally(
-        packets=packets,
-        first_seen=_moment(first),
-        last_seen=_moment(last),
-        destinations=Distinct(destinations, overflowed=more),
-        ports=Distinct(ports, overflowed=more_ports),
-        interfaces=tuple(interfaces),
-        macs=tuple(macs),
-        evidence=tuple(map(json.loads, lines)),
-    )
-
-
-def packed_with(known: str, later: Tally) -> str:
-    """
-    Write what :func:`packed` wrote as *known* and *later*, read after it, as one.
-
-    It is what packing both, merged, gives; but while all destinations and
-    ports are kept, which is so of nearly every source, counts are added up
-    without ranking them and no evidence is decoded: 9 microseconds, not 26.
-
-    Raises:
-        ValueError, TypeError, LookupError, AttributeError: *known* is something else.
-    """
-    head, end = _decoded(known)
-    packets, first, last, destinations, more, ports, more_ports, interfaces, macs = head
-    _add_up(destinations, later.destinations.counts)
-    _add_up(ports, later.ports.counts)
-    if (
-        more
-        or more_ports
-        or later.destinations.overflowed
-        or later.ports.overflowed
-        or len(destinations) > KEPT_ITEMS
-        or len(ports) > KEPT_ITEMS
-    ):
-        return packed(merged([unpacked(known), later]))
-    seen = later.first_seen
-    if seen is not None and (first is None or _is_before(seen, datetime.fromisoformat(first))):
-        first = seen.isoformat()
-    seen = later.last_seen
-    if seen is not None and (last is None or _is_before(datetime.fromisoformat(last), seen)):
-        last = seen.isoformat()
-    interfaces = _first(tuple(interfaces), later.interfaces)
-    macs = _first(tuple(macs), later.macs)
-    lines = known[end:]
-    wanted = max(KEPT_LINES - lines.count("\n"), 0)
-    lines = "\n".join((lines, *map(_encoded_text, later.evidence[:wanted])))
-    united = [packets + later.packets, first, last, destinations, more, ports, more_ports]
-    return _encoded([*united, interfaces, macs]) + lines
-
-
-def _add_up(counts: dict[str, int], later: Mapping[str, int]) -> None:
-    for item, count in later.items():
-        counts[item] = counts.get(item, 0) + count
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

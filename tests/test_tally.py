@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botalert.model import Hit
+from botalert.packing import packed, packed_with, unpacked
 from botalert.tally import (
     KEPT_ITEMS,
     KEPT_LINES,
@@ -16,9 +17,6 @@ from botalert.tally import (
     Distinct,
     Tally,
     merged,
-    packed,
-    packed_with,
-    unpacked,
 )
 
 START = datetime(2026, 11, 20, tzinfo=UTC)

@@ -5,9 +5,8 @@ A :class:`Config` from what the files say, or every fault at once.
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from botalert.config.conditions import read_condition
 from botalert.config.mailserver import MailServer, read_mailserver
@@ -43,8 +42,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+class LogSettings(NamedTuple):
     """
     Some logs that are read in one way.
 
@@ -65,8 +63,7 @@ class LogSettings:
     zone: tzinfo
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """
     The whole configuration, checked.
 

@@ -3,7 +3,7 @@
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SMTP = "smtp"
 STARTTLS = "smtp+starttls"
@@ -19,8 +19,7 @@ _HOST_AND_PORT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
+class MailServer(NamedTuple):
     """
     How mail goes out.
 

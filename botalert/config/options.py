@@ -5,9 +5,8 @@ The reader, `botalert check`, botalert.conf(5) and the test of the
 documentation all come from here.
 """
 
-import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DEFAULT = "DEFAULT"
 RECIPIENTS = "recipients"
@@ -17,8 +16,7 @@ LOG = "log NAME"
 LOG_SECTION_PREFIX = "log "
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """
     One option.
 
@@ -191,6 +189,8 @@ def is_condition_key(key: str) -> bool:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Say which of *known* was perhaps meant by *word*; "" if none is near."""
+    import difflib
+
     by_folded = {name.casefold(): name for name in known}
     near = sorted(difflib.get_close_matches(word.casefold(), by_folded, n=2))
     return f"Did you mean {' or '.join(by_folded[name] for name in near)}?" if near else ""

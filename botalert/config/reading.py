@@ -9,10 +9,9 @@ keys winning.
 
 import configparser
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from botalert.config.options import DEFAULT
@@ -30,8 +29,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """Something wrong in the configuration, and where."""
 
     place: Place
@@ -46,10 +44,12 @@ class Fault:
         return f"{self.place}{section}{key}: {self.message}"
 
 
-@dataclass(slots=True)
 class Source:
     """
     All that the files say, as text.
+
+    Args:
+        main: The main file.
 
     Attributes:
         values: The united parser; what [DEFAULT] says holds in every section.
@@ -59,11 +59,12 @@ class Source:
         faults: What could not be read.
     """
 
-    values: configparser.RawConfigParser
-    files: list[str]
-    places: dict[tuple[str, str], Place] = field(default_factory=dict)
-    headers: dict[str, Place] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    def __init__(self, main: str) -> None:
+        self.values = _new_parser()
+        self.files = [main]
+        self.places: dict[tuple[str, str], Place] = {}
+        self.headers: dict[str, Place] = {}
+        self.faults: list[Fault] = []
 
     def place(self, section: str, key: str) -> Place:
         """Tell where *key* of *section* stands, be it inherited; else where the section does."""
@@ -94,16 +95,30 @@ def read_files(path: str) -> Source:
     Raises:
         OSError: *path* itself cannot be read.
     """
-    source = Source(_new_parser(), [path])
-    _read_one(source, path, Path(path).read_bytes())
-    for extra in sorted(Path(f"{path}.d").glob("*.conf"), key=lambda each: each.name):
-        source.files.append(str(extra))
+    source = Source(path)
+    _read_one(source, path, _content(path))
+    for extra in _extra_files(f"{path}.d"):
+        source.files.append(extra)
         try:
-            _read_one(source, str(extra), extra.read_bytes())
+            _read_one(source, extra, _content(extra))
         except OSError as error:
-            message = str(reading_error(str(extra), error)).removeprefix(f"{extra}: ")
-            source.faults.append(Fault(Place(str(extra), 1), "", "", message))
+            message = str(reading_error(extra, error)).removeprefix(f"{extra}: ")
+            source.faults.append(Fault(Place(extra, 1), "", "", message))
     return source
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _extra_files(directory: str) -> list[str]:
+    """Give the files of *directory*, which is seldom there, in the order of their names."""
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    return [os.path.join(directory, name) for name in sorted(names) if name.endswith(".conf")]
 
 
 def _read_one(source: Source, file: str, content: bytes) -> None:

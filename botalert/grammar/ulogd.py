@@ -10,7 +10,6 @@ meaning of a packet, and the evidence is a line that people know.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from botalert.grammar.journal import Entry, json_object, well_formed
@@ -89,7 +88,7 @@ class UlogdReader:
         )
         action = entry.get("action")
         if drop.verdict == UNKNOWN and isinstance(action, str):
-            return replace(drop, verdict=_VERDICT_OF_ACTION.get(action, UNKNOWN))
+            return drop._replace(verdict=_VERDICT_OF_ACTION.get(action, UNKNOWN))
         return drop
 
     def _time(self, entry: Entry) -> datetime | None:

@@ -6,7 +6,6 @@ cut, and how often kinds are settled, changes nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from botalert.grammar import AutoReader, KernelReader, LineReader
@@ -29,13 +28,15 @@ _MOST_KINDS = 8192
 _MOST_DESTINATIONS = 1 << 15
 
 
-@dataclass(slots=True)
 class LineCounts:
     """What went by, for --stats."""
 
-    read: int = 0
-    packets: int = 0
-    unparsed: int = 0
+    __slots__ = ("packets", "read", "unparsed")
+
+    def __init__(self, read: int = 0, packets: int = 0, unparsed: int = 0) -> None:
+        self.read = read
+        self.packets = packets
+        self.unparsed = unparsed
 
     def add(self, other: "LineCounts") -> None:
         """Count what *other* counted."""

@@ -17,9 +17,10 @@ from urllib.parse import quote
 from botalert.detect import Alert, Detection, detection_rank, signal_order
 from botalert.directories import make_directories
 from botalert.errors import CannotCreateError, TryAgainError, reading_error, writing_error
+from botalert.packing import packed, packed_with, unpacked
 from botalert.state.faults import damaged, told
 from botalert.state.schema import MIGRATIONS, check_identity, check_integrity, legible, migrate
-from botalert.tally import Tally, merged, packed, packed_with, unpacked
+from botalert.tally import Tally, merged
 
 if TYPE_CHECKING:
     import sqlite3

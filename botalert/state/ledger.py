@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Self
 from botalert.detect import Detection, detections, signal_order, signal_rank
 from botalert.errors import InputOutputError
 from botalert.model import source_rank
+from botalert.packing import packed, unpacked
 from botalert.scan import Part, united
-from botalert.tally import Tallies, Tally, packed, unite, unpacked, weight
+from botalert.tally import Tallies, Tally, unite, weight
 
 if TYPE_CHECKING:
     import sqlite3
