@@ -3,7 +3,9 @@ Stamps of log lines into aware datetimes.
 
 A call of dateutil's parser costs 59 µs and a scanned line about 1 µs, so the
 forms that logs are full of are read by hand here, and dateutil reads what
-people type after --since.  Tests hold both to one answer.
+people type after --since in other forms than these, and zones by their names.
+It is imported for these only: that takes longer than scanning a small log.
+Tests hold both to one answer.
 
 Every datetime that leaves this module has a fixed offset as its tzinfo, so
 that two of them compare as instants: with a shared zone object Python would
@@ -11,12 +13,9 @@ compare the wall clocks, and the hour that autumn repeats would be wrong.
 """
 
 import re
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
-
-from dateutil import parser, tz
 
 # A fast sender's clock: a stamp this far ahead is still of this year.
 CLOCK_SKEW = timedelta(days=1)
@@ -31,6 +30,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 # No log is older; and every zone must be able to show every stamp.
 _YEARS = range(1970, 9999)
 _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
+# What datetime reads as dateutil does, of what people write.
+_WHEN = r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?"
 # Of a day and of an hour: the first and the last clock, and how long it is.
 _CLOCKS = (
     ("00:00:00", "23:59:59", timedelta(days=1)),
@@ -103,6 +104,39 @@ def fixed(moment: datetime) -> datetime:
     return moment.replace(tzinfo=timezone(offset) if offset else UTC, fold=0)
 
 
+class MachineZone(tzinfo):
+    """
+    The machine's own time zone, as its C library knows it.
+
+    So it is the one in which syslog daemons write, whatever tells it: TZ or
+    /etc/localtime.  Of the hour that autumn repeats it knows both passings by
+    ``fold`` (PEP 495); a time that spring leaves out has the offset of before.
+    """
+
+    def utcoffset(self, moment: datetime | None, /) -> timedelta | None:
+        """Give the offset at *moment*, a clock's reading."""
+        return None if moment is None else _by_machine(moment).utcoffset()
+
+    def dst(self, moment: datetime | None, /) -> timedelta | None:
+        """Tell nothing: the C library does not say how much of the offset it is."""
+        return None
+
+    def tzname(self, moment: datetime | None, /) -> str | None:
+        """Give the zone's abbreviation at *moment*."""
+        return None if moment is None else _by_machine(moment).tzname()
+
+    def fromutc(self, moment: datetime, /) -> datetime:
+        """Give the clock's reading at *moment*, which is UTC's though it has this zone."""
+        local = moment.replace(tzinfo=UTC).astimezone()
+        reading = local.replace(tzinfo=self)
+        return reading.replace(fold=int(reading.utcoffset() != local.utcoffset()))
+
+
+def _by_machine(moment: datetime) -> datetime:
+    # Of a datetime without a zone, astimezone takes the machine's.
+    return moment.replace(tzinfo=None).astimezone()
+
+
 def zone_named(name: str | None) -> tzinfo | None:
     """
     Find a time zone; the machine's own for None.
@@ -110,11 +144,19 @@ def zone_named(name: str | None) -> tzinfo | None:
     dateutil looks in the system's database and then in its own copy, so it
     works on a machine without tzdata.  None where no zone has that name.
     """
+    if not name:
+        return MachineZone()
+    if name == "UTC":
+        return UTC
+    import warnings
+
+    from dateutil import tz
+
     with warnings.catch_warnings():
         # Of names with "..", on standard error: they lead to a zone or to none.
         warnings.simplefilter("ignore")
         try:
-            return tz.gettz(name) if name else tz.gettz() or tz.tzlocal()
+            return tz.gettz(name)
         except (OSError, ValueError):
             # A path that leads to no zone: another file, or too long a name.
             return None
@@ -279,7 +321,7 @@ def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
     """
     Read what a person types after --since or --until.
 
-    "today", "yesterday" and "3h ago" are ours; dateutil reads the rest, in
+    "today", "yesterday", "3h ago" and ISO 8601 are ours; dateutil reads the rest, in
     *zone* unless the text names one.  What the text leaves out is today's.
 
     Raises:
@@ -293,11 +335,21 @@ def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
     if words == "yesterday":
         return fixed(midnight - timedelta(days=1))
     try:
+        if re.fullmatch(_WHEN, text, re.ASCII):
+            return _at(datetime.fromisoformat(text), zone)
+    except (ValueError, OverflowError):
+        pass  # Such as 2026-20-11, which dateutil reads.
+    try:
         if ago := re.fullmatch(r"(\d+) ?([smhdw]) ago", words):
             return fixed((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).astimezone(zone))
-        moment = parser.parse(
-            text, default=midnight.replace(tzinfo=None, fold=0), tzinfos=_zone_written
-        )
-        return fixed(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        from dateutil import parser
+
+        default = midnight.replace(tzinfo=None, fold=0)
+        return _at(parser.parse(text, default=default, tzinfos=_zone_written), zone)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a date. Write {WHEN_HELP}.") from error
+
+
+def _at(moment: datetime, zone: tzinfo) -> datetime:
+    """Give *moment*, in *zone* unless it has one, with its plain offset."""
+    return fixed(moment if moment.tzinfo else moment.replace(tzinfo=zone))

@@ -1,6 +1,8 @@
 """Stamps into instants: the small reader against dateutil, zones, years and the clock's changes."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil import parser, tz
@@ -155,3 +157,121 @@ def test_what_is_no_date_gets_an_error_that_shows_what_can_be_read(text):
 def test_the_machines_zone_is_found():
     """Without a name it is the machine's own."""
     assert NOW.astimezone(zone_named(None)).utcoffset() == NOW.astimezone(tz.tzlocal()).utcoffset()
+
+
+@pytest.fixture
+def machine_in(monkeypatch):
+    """Put the machine into a zone."""
+
+    def put(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+        return zone_named(None)
+
+    yield put
+    monkeypatch.undo()
+    time.tzset()
+
+
+ZONES = [
+    "Europe/Paris",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Africa/Casablanca",
+]
+# Offset, summer and winter of these are the same as the zones' since 1996, or 2007.
+POSIX_ZONES = {
+    "CET-1CEST,M3.5.0,M10.5.0/3": "Europe/Paris",
+    "EST5EDT,M3.2.0,M11.1.0": "America/New_York",
+    "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0": "Australia/Lord_Howe",
+}
+
+
+def assert_alike(machines, other, start, end):
+    """Two zones tell one time, both ways, around each change and in between."""
+    instant = start
+    while instant < end:
+        shown, expected = instant.astimezone(machines), instant.astimezone(other)
+        assert (shown.replace(tzinfo=None), shown.fold) == (
+            expected.replace(tzinfo=None),
+            expected.fold,
+        )
+        assert shown.utcoffset() == expected.utcoffset()
+        assert shown.astimezone(UTC) == instant
+        instant += timedelta(minutes=30) if instant.day in range(1, 15) else timedelta(hours=5)
+
+
+@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize("year", [1975, 2005, 2026])
+def test_the_machines_zone_is_what_the_database_says(machine_in, name, year):
+    """Before, in and behind every change of the clock."""
+    start = datetime(year, 1, 1, tzinfo=UTC)
+    assert_alike(machine_in(name), ZoneInfo(name), start, start + timedelta(days=366))
+
+
+@pytest.mark.parametrize(("rule", "name"), POSIX_ZONES.items())
+def test_the_machines_zone_may_be_a_rule(machine_in, rule, name):
+    """TZ as POSIX has it."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    assert_alike(machine_in(rule), ZoneInfo(name), start, start + timedelta(days=366))
+
+
+@pytest.mark.parametrize("name", ["Europe/Paris", "America/New_York", "Australia/Lord_Howe"])
+def test_the_machines_zone_reads_stamps_as_the_zone_of_that_name(machine_in, name):
+    """Also of times that come twice, and of those that spring leaves out."""
+    by_machine = StampReader(NOW, machine_in(name))
+    by_name = StampReader(NOW, zone_named(name))
+    moment = datetime(2026, 1, 1)
+    while moment < datetime(2026, 12, 1):
+        stamp = moment.isoformat()
+        assert by_machine.iso(stamp).isoformat() == by_name.iso(stamp).isoformat()
+        moment += timedelta(minutes=15) if moment.hour < 4 else timedelta(hours=4)
+
+
+def test_the_machines_zone_in_the_hours_that_change(machine_in):
+    """The first passing of what autumn repeats; the second by fold; a gap has the offset of before."""
+    zone = machine_in("Europe/Paris")
+    repeated, left_out = datetime(2026, 10, 25, 2, 30), datetime(2026, 3, 29, 2, 30)
+    hours = [
+        moment.replace(tzinfo=zone).utcoffset() / timedelta(hours=1)
+        for moment in (repeated, repeated.replace(fold=1), left_out)
+    ]
+    assert hours == [2, 1, 1]
+    passings = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC).astimezone(zone) for hour in (0, 1)]
+    assert [(moment.hour, moment.fold) for moment in passings] == [(2, 0), (2, 1)]
+    assert [moment.tzname() for moment in passings] == ["CEST", "CET"]
+
+
+def test_a_zone_without_changes_is_as_plain(machine_in):
+    """UTC, and a TZ that the C library does not know, which is UTC to it."""
+    for name in ("UTC", "UTC0", "Nowhere/Land"):
+        zone = machine_in(name)
+        assert NOW.astimezone(zone).utcoffset() == timedelta(0)
+
+
+@given(
+    st.datetimes(datetime(1971, 1, 1), datetime(2099, 12, 31)),
+    st.sampled_from(
+        [
+            "%Y-%m-%d",
+            "%Y-%m-%d %H:%M",
+            "%Y-%m-%dT%H:%M:%S",
+            "%Y-%m-%d %H:%M:%SZ",
+            "%Y-%m-%dT%H:%M-07:30",
+        ]
+    ),
+)
+def test_dates_in_iso_form_are_what_dateutil_reads(moment, form):
+    """They are read without it."""
+    text = moment.strftime(form)
+    expected = parser.parse(text, default=datetime(2026, 11, 21))
+    if expected.tzinfo is None:
+        expected = expected.replace(tzinfo=PARIS)
+    got = read_when(text, NOW, PARIS)
+    assert (got, got.utcoffset()) == (expected, expected.utcoffset())
+
+
+def test_a_month_beyond_twelve_is_dateutils_to_read():
+    """As the day."""
+    assert read_when("2026-20-11", NOW, UTC).date().isoformat() == "2026-11-20"

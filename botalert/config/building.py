@@ -408,7 +408,9 @@ def _read_form(text: str) -> str:
 
 
 def _read_zone(name: str) -> tzinfo:
-    zone = zone_named(name)
+    # Of a path that leads to something else, the C library makes UTC.
+    machines = os.environ.get("TZ", "").lstrip(":")
+    zone = zone_named(name or (machines if os.path.isfile(machines) else None))
     if zone is None:
         told = repr(name) if name else f"the environment's TZ, {os.environ.get('TZ')!r},"
         raise ValueError(f"{told} is not a time zone. Write one as Europe/Paris or UTC")
