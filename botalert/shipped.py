@@ -1,42 +1,17 @@
 """
-EDGE: the files that come with botalert, and the administrator's own before them.
+EDGE: the files that come with botalert.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+import os
 
-import jinja2
-
-import botalert
-from botalert.render import environment
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
-def shipped(name: str) -> Path:
+def shipped(name: str) -> str:
     """
     Find a shipped file or folder: "templates" or "botalert.conf".
 
     An installed package has it inside; in a checkout it stands beside.
     """
-    package = Path(botalert.__file__).parent
-    inside = package / name
-    return inside if inside.exists() else package.parent / name
-
-
-def template_environment(directory: str) -> jinja2.Environment:
-    """Give the templates of *directory*, and the shipped ones for what it lacks."""
-    return environment(_Templates([directory, shipped("templates")]))
-
-
-class _Templates(jinja2.FileSystemLoader):
-    """The library's loader, which does not say which file is not UTF-8."""
-
-    def get_source(
-        self, environment: jinja2.Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        try:
-            return super().get_source(environment, template)
-        except UnicodeDecodeError as error:
-            paths = (Path(each, template) for each in self.searchpath)
-            path = next(path for path in paths if path.is_file())
-            line = error.object[: error.start].count(b"\n") + 1
-            raise jinja2.TemplateSyntaxError("not UTF-8", line, template, str(path)) from error
+    inside = os.path.join(_PACKAGE, name)
+    return inside if os.path.exists(inside) else os.path.join(os.path.dirname(_PACKAGE), name)

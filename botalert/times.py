@@ -337,9 +337,6 @@ def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
     try:
         if re.fullmatch(_WHEN, text, re.ASCII):
             return _at(datetime.fromisoformat(text), zone)
-    except (ValueError, OverflowError):
-        pass  # Such as 2026-20-11, which dateutil reads.
-    try:
         if ago := re.fullmatch(r"(\d+) ?([smhdw]) ago", words):
             return fixed((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).astimezone(zone))
         from dateutil import parser

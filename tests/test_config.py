@@ -457,7 +457,7 @@ def test_a_signal_is_said_in_words(write):
 
 def test_the_shipped_configuration_has_no_faults():
     """But for the addresses, which are to be filled in."""
-    assert load(str(shipped("botalert.conf")), mails=True).signal_names == ("smtp",)
+    assert load(shipped("botalert.conf"), mails=True).signal_names == ("smtp",)
 
 
 def test_a_suggestion_is_made_only_for_what_is_near():

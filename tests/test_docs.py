@@ -28,10 +28,10 @@ from botalert.cli.output import _HEADINGS, DETECTION_COLUMNS
 from botalert.config import load
 from botalert.config.options import DERIVED_FIELDS, FIELDS, OPTIONS, SIGNAL
 from botalert.detect import Alert, Detection
+from botalert.loader import template_environment
 from botalert.match import REFUSED, Condition, Range, Signal, Text
 from botalert.model import Hit, Mailbox, Recipients
 from botalert.render import Letterhead, alert_variables, render_alert
-from botalert.shipped import template_environment
 from botalert.tally import Tally
 from tests.real import need
 

@@ -25,6 +25,7 @@ ORDER = [
     "sample",
     "config",
     "shipped",
+    "loader",
     "log",
     "directories",
     "lock",

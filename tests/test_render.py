@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from botalert import __version__
 from botalert.detect import Alert, Detection
+from botalert.loader import template_environment
 from botalert.match import Signal
 from botalert.model import Hit, Mailbox, Recipients
 from botalert.render import (
@@ -27,7 +28,6 @@ from botalert.render import (
     render_alert,
 )
 from botalert.sample import SOURCE, sample_alert
-from botalert.shipped import template_environment
 from botalert.tally import Tally
 from botalert.words import signal_words
 

@@ -14,10 +14,10 @@ from botalert.config.warnings import config_warnings
 from botalert.errors import BotalertError
 from botalert.job.logs import configured_logs
 from botalert.job.sending import rendered_sample
+from botalert.loader import template_environment
 from botalert.log import journal
 from botalert.log.names import is_journal
 from botalert.log.twins import twins
-from botalert.shipped import template_environment
 
 
 def machine_warnings(config: Config, now: datetime) -> Iterator[str]:

@@ -2,11 +2,7 @@
 Detections as a table, JSON or CSV.
 """
 
-import csv
-import io
-import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, TextIO
@@ -75,11 +71,16 @@ def _iso(moment: datetime | None) -> str | None:
 
 def json_text(value: object) -> str:
     """Write JSON in ASCII, so that nothing in it can harm a terminal."""
+    import json
+
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Write CSV; what is nested in JSON is JSON in a cell, too."""
+    import csv
+    import io
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -191,4 +192,6 @@ def table_width(stream: TextIO) -> int | None:
     """Tell how wide a table on *stream* may be: its terminal's width; None into a pipe."""
     if not stream.isatty():
         return int(columns) if (columns := os.environ.get("COLUMNS", "")).isdigit() else None
+    import shutil
+
     return shutil.get_terminal_size().columns

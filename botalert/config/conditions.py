@@ -3,7 +3,6 @@ The values of a signal's conditions: text into tests that need no checking.
 """
 
 import re
-import socket
 from collections.abc import Callable
 from ipaddress import ip_network
 
@@ -134,6 +133,8 @@ def _port(field: str, value: str) -> Test:
 
 
 def _port_remedy(field: str, value: str) -> str:
+    import socket
+
     try:
         return f"Write the number: {field}: {socket.getservbyname(value.lower())}"
     except OSError:

@@ -3,7 +3,6 @@
 """
 
 import re
-from email.utils import unquote
 
 from botalert.model import Mailbox
 
@@ -26,7 +25,7 @@ def read_mailboxes(text: str) -> tuple[Mailbox, ...]:
         if not item:
             continue
         found = _NAMED.fullmatch(item)
-        name, address = (unquote(found[1].strip()), found[2]) if found else ("", item)
+        name, address = (_unquoted(found[1].strip()), found[2]) if found else ("", item)
         if not _ADDRESS.fullmatch(address) or not name.isprintable():
             wrong.append(repr(item))
         boxes.append(Mailbox(name, address))
@@ -34,3 +33,9 @@ def read_mailboxes(text: str) -> tuple[Mailbox, ...]:
         what = "is not a mail address" if len(wrong) == 1 else "are not mail addresses"
         raise ValueError(f"{', '.join(wrong)} {what}. Write you@example.org")
     return tuple(boxes)
+
+
+def _unquoted(name: str) -> str:
+    from email.utils import unquote
+
+    return unquote(name)

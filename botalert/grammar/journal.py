@@ -11,7 +11,6 @@ bytes if it is no printable UTF-8; as null if it is too large; and as an
 array of those if the entry has the field several times.
 """
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -76,6 +75,8 @@ def json_object(line: bytes) -> Entry:
 
     Nesting beyond Python's limit and numbers beyond its digits are no log.
     """
+    import json  # Most logs have none.
+
     try:
         value = json.loads(text_of(line))
     except (ValueError, RecursionError):

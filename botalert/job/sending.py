@@ -14,11 +14,11 @@ from botalert.errors import BotalertError, UnavailableError
 from botalert.job.daily import Outlook
 from botalert.job.faults import Faults, counted
 from botalert.job.identities import message_ids
+from botalert.loader import template_environment
 from botalert.mail import DeliveryError, ServerDownError, Transport, opened_transport
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
-from botalert.shipped import template_environment
 from botalert.state import State
 
 

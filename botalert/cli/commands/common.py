@@ -1,0 +1,61 @@
+"""
+What commands share: the configuration, the signals, the logs, and faults.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from botalert.cli.arguments import SYSTEM_CONFIG
+from botalert.cli.standard_error import complain
+from botalert.config import Config, load
+from botalert.errors import UsageError
+from botalert.job.faults import Faults
+from botalert.job.logs import SelectedLog, configured_logs, named_logs
+from botalert.match import Signal
+from botalert.shipped import shipped
+
+Options = argparse.Namespace
+
+
+def read_config(options: Options, *, mails: bool = False, shipped_will_do: bool = False) -> Config:
+    """
+    Read the configuration that *options* name, else the system's.
+
+    Args:
+        options: Those of the command.
+        mails: Whether mail is to be sent.
+        shipped_will_do: Take the shipped one where the system has none.
+    """
+    path = options.config or SYSTEM_CONFIG
+    if options.config is None and shipped_will_do and not os.path.exists(path):
+        path = shipped("botalert.conf")
+    return load(path, mails=mails)
+
+
+def chosen_signals(config: Config, name: str | None) -> Sequence[Signal]:
+    """Give the signal *name*, be it in ``log:`` or not; for None those of ``log:``."""
+    if name is None:
+        return config.signals
+    signal = config.signal(name)
+    if signal is None:
+        known = ", ".join(each.name for each in (*config.signals, *config.others)) or "none"
+        raise UsageError(
+            f"--signal {name}: no such section in {config.files[0]}. There are: {known}"
+        )
+    return (signal,)
+
+
+def chosen_logs(options: Options, config: Config) -> list[SelectedLog]:
+    """Give the logs that are named, else the configured ones."""
+    return named_logs(config, options.logs) if options.logs else configured_logs(config)
+
+
+def collected_faults(options: Options) -> Faults:
+    """Give what collects faults, and tells them unless *options* want quiet."""
+    return Faults(lambda line: complain(line, quiet=options.quiet))
+
+
+def processors() -> int:
+    """Tell how many processors this process may use."""
+    return len(os.sched_getaffinity(0))

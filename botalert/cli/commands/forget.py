@@ -1,0 +1,31 @@
+"""
+`botalert forget`: a machine alerts again.
+"""
+
+import os
+from datetime import datetime
+
+from botalert import lock, state
+from botalert.cli.commands.common import Options, read_config
+from botalert.cli.standard_error import remark
+from botalert.errors import DataError
+from botalert.grammar.packets import canonical_address
+
+
+def perform(options: Options, now: datetime) -> int:
+    """See :mod:`botalert.cli.commands`."""
+    config = read_config(options)
+    source = options.source
+    forgotten = 0
+    if state.exists(config.statefile):
+        with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
+            # What a custom regex: finds is on record as it stands in the log.
+            forgotten = memory.forget(source, options.signal) or memory.forget(
+                canonical_address(source) or source, options.signal
+            )
+    if not forgotten:
+        by = f" by [{options.signal}]" if options.signal else ""
+        raise DataError(f"{source}{by}: is not on record. See: botalert list")
+    what = "1 detection" if forgotten == 1 else f"{forgotten} detections"
+    remark(f"{source}: {what} forgotten", verbose=options.verbose)
+    return os.EX_OK
