@@ -4,11 +4,12 @@ The command line: what may be typed, and its help.
 
 import argparse
 import os
-from collections.abc import Sequence
-from textwrap import fill
+import sys
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from botalert import __version__
+from botalert.cli.streams import USUAL_COLUMNS, columns_of
 from botalert.errors import UsageError
 from botalert.times import WHEN_HELP
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 SYSTEM_CONFIG = "/etc/botalert.conf"
 
-HELP_COLUMNS = 78
 MOST_JOBS = 1024
+# For descriptions; importing textwrap to break this one line takes a ms.
+_WHEN_LINES = WHEN_HELP.replace(", 2026-11-20T", ",\n2026-11-20T")
 
 EXIT_STATUSES = {
     os.EX_OK: "done, also when something was detected",
@@ -53,7 +55,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         UsageError: It cannot be understood.
     """
-    parser = argument_parser()
+    # scan and run may be meant where no command is given; building all takes a ms.
+    parser = argument_parser({"scan", "run", *arguments})
     options = parser.parse_args(arguments)
     if options.command is None:
         if not arguments:
@@ -72,11 +75,16 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def argument_parser() -> argparse.ArgumentParser:
-    """Give the parser of the whole command line; botalert(8) is made from it, too."""
+def argument_parser(wanted: Container[str] | None = None) -> argparse.ArgumentParser:
+    """
+    Give the parser of the command line; botalert(8) is made from it, too.
+
+    Args:
+        wanted: The commands whose arguments it is to know; None for all.
+    """
     parser = _Parser(
         prog="botalert",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_help_formatter,
         description=(
             "Reads a firewall's log for machines that do what infected machines do, and\n"
             "mails once about each."
@@ -95,17 +103,23 @@ def argument_parser() -> argparse.ArgumentParser:
     old.add_argument(
         "-s", "--sendmail", action="store_true", help="do what run does, on LOG if it is given"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", prog=parser.prog
+    )
     for name, (summary, description, add) in _COMMANDS.items():
         command = commands.add_parser(
-            name,
-            help=summary,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=summary, description=description, formatter_class=_help_formatter
         )
-        _common(command, top=False)
-        add(command)
+        if wanted is None or name in wanted:
+            _common(command, top=False)
+            add(command)
     return parser
+
+
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    # Told no width, argparse imports shutil for it, and that every unpacker.
+    width = (columns_of(sys.__stdout__) or USUAL_COLUMNS) - 2
+    return argparse.RawDescriptionHelpFormatter(prog, width=width)
 
 
 def _statuses() -> str:
@@ -247,7 +261,7 @@ _COMMANDS = {
         "Looks for the signals in any logs, once, and prints what it finds. Nothing is\n"
         "remembered and nobody is mailed. Rotations of one log (messages, messages.1,\n"
         "messages.2.gz) are read as one, oldest first.\n\n"
-        f"{fill(f'WHEN is {WHEN_HELP}.', HELP_COLUMNS)}",
+        f"WHEN is {_WHEN_LINES}.",
         _scan_arguments,
     ),
     "parse": (

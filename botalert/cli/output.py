@@ -2,11 +2,11 @@
 Detections as a table, JSON or CSV.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, TextIO
 
+from botalert.cli.streams import USUAL_COLUMNS, columns_of
 from botalert.detect import Alert, Detection
 from botalert.model import Drop, Packet
 from botalert.printable import printable
@@ -190,8 +190,5 @@ def _fitted(widths: list[int], narrowest: list[int], width: int) -> list[int]:
 
 def table_width(stream: TextIO) -> int | None:
     """Tell how wide a table on *stream* may be: its terminal's width; None into a pipe."""
-    if not stream.isatty():
-        return int(columns) if (columns := os.environ.get("COLUMNS", "")).isdigit() else None
-    import shutil
-
-    return shutil.get_terminal_size().columns
+    columns = columns_of(stream)
+    return columns or (USUAL_COLUMNS if stream.isatty() else None)

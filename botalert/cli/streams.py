@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TextIO
 
+USUAL_COLUMNS = 80
+
 
 def mend_streams() -> None:
     """
@@ -35,3 +37,14 @@ def discard(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
+
+
+def columns_of(stream: TextIO | None) -> int | None:
+    """Tell how wide COLUMNS or else the terminal that *stream* is makes it; None for neither."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream else None
+    except (OSError, ValueError):
+        return None  # It is none, or closed.

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 from botalert.config.options import suggestion
 from botalert.grammar.packets import FLAGS, PROTOCOLS
+from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import VERDICTS
 from botalert.match import Condition, Network, Pattern, ProtocolRange, Range, Test, Text
 
@@ -23,7 +24,7 @@ HIGHEST_PORT = 65535
 HIGHEST_PROTOCOL = 255
 
 _RANGE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:\s*-\s*(0[xX][0-9a-fA-F]+|[0-9]+))?")
-_MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2})*")
+_MAC = lazy_pattern(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2})*")
 _SENDER_BYTES = 6
 _HEADER_BYTES = 14
 

@@ -13,6 +13,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
+from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import UNKNOWN, words_verdict
 from botalert.times import StampReader
 
@@ -45,8 +46,8 @@ _CLOCK = r"[0-2]\d:[0-5]\d:[0-6]\d"
 _CTIME = rf"{_DAY}[ ]{_MONTH}[ ][ 0-3]?\d[ ]{_CLOCK}[ ]\d{{4}}"
 _ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 
-_PRIORITY = re.compile(r"<(\d{1,3})>", re.ASCII)
-_STAMP = re.compile(
+_PRIORITY = lazy_pattern(r"<(\d{1,3})>", re.ASCII)
+_STAMP = lazy_pattern(
     rf"""
       (?P<syslog> {_MONTH}[ ]+\d{{1,2}}[ ]{_CLOCK}(?:\.\d+)? )(?=[ ])
     | (?P<iso> {_ISO} )(?=[ ])
@@ -58,33 +59,37 @@ _STAMP = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_KMSG = re.compile(r"(\d{1,5}),\d{1,20},(\d{1,20}),[^;]*;", re.ASCII)
-UPTIME = re.compile(r"\[ *(\d{1,12}\.\d{1,9})(?:@\d{1,5})?\](?: ?\[ *[TC]\d{1,10}\])? ?", re.ASCII)
+_KMSG = lazy_pattern(r"(\d{1,5}),\d{1,20},(\d{1,20}),[^;]*;", re.ASCII)
+UPTIME = lazy_pattern(
+    r"\[ *(\d{1,12}\.\d{1,9})(?:@\d{1,5})?\](?: ?\[ *[TC]\d{1,10}\])? ?", re.ASCII
+)
 # As printk writes it: a longer or shorter one may be anybody's.
-_PRINTK_UPTIME = re.compile(r"\[ *\d{1,12}\.\d{6}\] ", re.ASCII)
-_DECODED_PRIORITY = re.compile(r"([a-z]+\d?) *:[a-z]+ *: ")
-_DMESG_CTIME = re.compile(rf"\[({_CTIME})\] ?", re.ASCII)
+_PRINTK_UPTIME = lazy_pattern(r"\[ *\d{1,12}\.\d{6}\] ", re.ASCII)
+_DECODED_PRIORITY = lazy_pattern(r"([a-z]+\d?) *:[a-z]+ *: ")
+_DMESG_CTIME = lazy_pattern(rf"\[({_CTIME})\] ?", re.ASCII)
 # dmesg --time-format=iso, to the letter: with a comma alone it might be the
 # stamp of a program that logs with Python.
-_DMESG_ISO = re.compile(
+_DMESG_ISO = lazy_pattern(
     rf"(\d{{4}}-\d\d-\d\dT{_CLOCK},\d{{6}}[+-]\d\d:\d\d) (?![^\s\[\]:]+\[\d+\]:)", re.ASCII
 )
-_BARE_ISO = re.compile(rf"({_ISO}) ", re.ASCII)
+_BARE_ISO = lazy_pattern(rf"({_ISO}) ", re.ASCII)
 
 _FACILITY = (
     r"(?:kern|user|mail|daemon|auth|authpriv|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
     r"\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"
 )
 # rsyslog and others may write the level before everything: "kern.info: Oct …".
-_LEADING_FACILITY = re.compile(rf"{_FACILITY}:? ")
+_LEADING_FACILITY = lazy_pattern(rf"{_FACILITY}:? ")
 _HOST = r"[^\s\[\]\"'=][^\s\[\]\"'=]*(?<!:)"
-_TAG = re.compile(r"([^\s\[\]:]+)(\[\d+\])?:(?: |$)")
+_TAG_TEXT = r"([^\s\[\]:]+)(\[\d+\])?:(?: |$)"
+_TAG = lazy_pattern(_TAG_TEXT)
 # A relay may write the host twice.
-_ANY_SENDER = re.compile(rf" +(?:(?!{_FACILITY} )({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?")
-_SENDER = re.compile(rf"{_ANY_SENDER.pattern}(?={_TAG.pattern})")
-_MONOTONIC_SENDER = re.compile(rf"({_HOST}) {_TAG.pattern}")
+_ANY_SENDER_TEXT = rf" +(?:(?!{_FACILITY} )({_HOST}) +(?:\1 +)?)?(?:{_FACILITY} +)?"
+_ANY_SENDER = lazy_pattern(_ANY_SENDER_TEXT)
+_SENDER = lazy_pattern(rf"{_ANY_SENDER_TEXT}(?={_TAG_TEXT})")
+_MONOTONIC_SENDER = lazy_pattern(rf"({_HOST}) {_TAG_TEXT}")
 # RFC 5424, section 6: version, time, host, app-name, procid, msgid, data.
-_RFC5424 = re.compile(
+_RFC5424 = lazy_pattern(
     rf"""
     1[ ](?: (?P<time> {_ISO} ) | - )
     [ ](?: - | (?P<host> [!-~]+ ) )
@@ -111,7 +116,8 @@ def read_head(line: str, stamps: StampReader, *, any_program: bool) -> Head | No
     Returns:
         None where the head is of no known form (never with *any_program*).
     """
-    priority = _PRIORITY.match(line)
+    # A glance at a character spares compiling, and trying, most patterns.
+    priority = _PRIORITY.match(line) if line.startswith("<") else None
     start = priority.end() if priority else 0
     kernels_own = priority is None or int(priority[1]) >> 3 == 0
     head = (
@@ -125,7 +131,7 @@ def read_head(line: str, stamps: StampReader, *, any_program: bool) -> Head | No
 
 
 def _read_rfc5424(line: str, start: int, stamps: StampReader) -> Head | None:
-    match = _RFC5424.match(line, start)
+    match = _RFC5424.match(line, start) if line.startswith("1 ", start) else None
     if match is None:
         return None
     time = stamps.iso(match["time"]) if match["time"] else None
@@ -136,22 +142,27 @@ def _read_kernel_buffer(
     line: str, start: int, stamps: StampReader, *, kernels_own: bool
 ) -> Head | None:
     """Read a line of /dev/kmsg or dmesg, which is the kernel's unless it shows another facility."""
-    if start == 0 and (kmsg := _KMSG.match(line)):
+    first = line[start : start + 1]
+    if start == 0 and first.isdigit() and (kmsg := _KMSG.match(line)):
         program = KERNEL if int(kmsg[1]) >> 3 == 0 else ""
         return Head(program, None, int(kmsg[2]) / 1e6, None, kmsg.end())
-    decoded = _DECODED_PRIORITY.match(line, start)
+    decoded = _DECODED_PRIORITY.match(line, start) if first.islower() else None
     if decoded:
         start = decoded.end()
+        first = line[start : start + 1]
         kernels_own = decoded[1] == "kern"
     program = KERNEL if kernels_own else ""
-    if uptime := UPTIME.match(line, start):
+    if first == "[" and (uptime := UPTIME.match(line, start)):
         return _of_monotonic(line, Head(program, None, float(uptime[1]), None, uptime.end()))
-    if ctime := _DMESG_CTIME.match(line, start):
+    if first == "[" and (ctime := _DMESG_CTIME.match(line, start)):
         return Head(program, stamps.ctime(ctime[1]), None, None, ctime.end())
-    iso = _DMESG_ISO.match(line, start) or _BARE_ISO.match(line, start)
+    if not first.isdigit():
+        return None
+    dmesgs = _DMESG_ISO.match(line, start)
+    iso = dmesgs or _BARE_ISO.match(line, start)
     # Behind their stamp syslog daemons write the host; the kernel's own lines
     # go on with its uptime, or at once.
-    if iso and (decoded or iso.re is _DMESG_ISO or _PRINTK_UPTIME.match(line, iso.end())):
+    if iso and (decoded or dmesgs or _PRINTK_UPTIME.match(line, iso.end())):
         return _with_uptime(line, Head(program, stamps.iso(iso[1]), None, None, iso.end()))
     return None
 
@@ -169,7 +180,7 @@ def _of_monotonic(line: str, head: Head) -> Head:
 
 
 def _read_syslog(line: str, start: int, stamps: StampReader, *, any_program: bool) -> Head | None:
-    leading = _LEADING_FACILITY.match(line, start)
+    leading = _LEADING_FACILITY.match(line, start) if line[start : start + 1].islower() else None
     stamp = _STAMP.match(line, leading.end() if leading else start)
     if stamp is None:
         return None

@@ -17,11 +17,12 @@ from datetime import datetime
 
 from botalert.grammar.heads import KERNEL, UPTIME
 from botalert.grammar.lines import ANY_PROGRAM, drop_of_message, text_of
+from botalert.grammar.patterns import lazy_pattern
 from botalert.model import Drop, Outcome
 from botalert.times import StampReader
 
 # Microseconds up to the year 5138: datetime ends at 9999.
-_MICROSECONDS = re.compile(r"[0-9]{1,17}", re.ASCII)
+_MICROSECONDS = lazy_pattern(r"[0-9]{1,17}", re.ASCII)
 
 Entry = Mapping[str, object]
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from botalert.grammar.heads import read_head
 from botalert.grammar.packets import is_arp, looks_like_packet, packet_start, read_packet
+from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import UNKNOWN, read_verdict
 from botalert.model import Drop, Outcome, Packet
 from botalert.times import StampReader
@@ -19,10 +20,10 @@ from botalert.times import StampReader
 ANY_PROGRAM = "*"
 
 # rsyslog's and syslogd's own note; the packet stands in the brackets.
-_REPEATED = re.compile(
+_REPEATED = lazy_pattern(
     r"message repeated (\d{1,9}) times: \[ ?(?:\[ *\d+\.\d+(?:@\d+)?\] ?)?", re.ASCII
 )
-_DESCRIPTION = re.compile(r'(?:^|[ \]])DESCR=(?:"([^"]*)"?|([^ ]*))')
+_DESCRIPTION = lazy_pattern(r'(?:^|[ \]])DESCR=(?:"([^"]*)"?|([^ ]*))')
 
 
 class LineReader(Protocol):
@@ -125,7 +126,7 @@ def drop_of_packet(
 
 
 def _unwrap(message: str) -> tuple[str, int]:
-    repeated = _REPEATED.match(message)
+    repeated = _REPEATED.match(message) if message.startswith("message repeated ") else None
     if repeated is None:
         return message, 1
     body = message[repeated.end() :].rstrip()
@@ -140,7 +141,7 @@ def _unread(message: str) -> Outcome:
 
 def _described(packet: Packet, prefix: str) -> Packet:
     """Add UniFi's DESCR, which stands before the packet, to its fields."""
-    described = _DESCRIPTION.search(prefix)
+    described = _DESCRIPTION.search(prefix) if "DESCR=" in prefix else None
     if described is None:
         return packet
     value = described[1] if described[1] is not None else described[2]

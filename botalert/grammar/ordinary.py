@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from botalert.grammar.packets import FLAGS, protocol_name
+from botalert.grammar.patterns import lazy_pattern
 from botalert.model import Packet
 
 PERIOD, CLOCK, SENDER, FLOW, DESTINATION = range(5)
@@ -77,7 +78,7 @@ def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) ->
     A row has the five columns above, those of ``COLUMNS`` that *asked*
     names, in that order, and last the line itself where it is not ordinary;
     of such a line all other columns are empty.  Every line has to end with
-    a newline.
+    a newline.  It is compiled when it is first used.
     """
 
     def column(name: str, pattern: str) -> str:
@@ -93,7 +94,7 @@ def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) ->
     if any_program:
         sender = rf"({_SENDER}(?:(?={_UPTIME})\[|))(?:(?<=\[){_UPTIME[2:]}|)"
     stamp = f"({_DAY}{_HOUR})({_CLOCK})" if by_hour else f"({_DAY})({_HOUR}{_CLOCK})"
-    return re.compile(
+    return lazy_pattern(
         f"(?:{stamp}{sender}({_FLOW}) DST=([0-9a-f.:]++) "
         + column("header", f"{_IPV4}|{_IPV6}")
         + column("fragment", "[CDEFM ]*+")

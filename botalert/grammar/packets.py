@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from botalert.grammar.patterns import lazy_pattern
 from botalert.model import Packet
 
 # RFC 1700's numbers by the names that the kernel, or else /etc/protocols, uses.
@@ -40,23 +41,23 @@ FLAGS = frozenset("CE DF MF CWR ECE URG ACK PSH RST SYN FIN INCOMPLETE".split())
 _AFTER_OUT = r"(?:PHYSIN|PHYSOUT|MAC|MACSRC|MACDST|MACPROTO|VPROTO|VID|TUNNEL|SRC)="
 # Linux allows 15 bytes; a bound keeps a line of nothing but "IN=" quick.
 _INTERFACE = r"[^ ]{0,64}"
-_BEGINS_IN = re.compile(rf"IN={_INTERFACE} {{1,9}}(?:OUT=|{_AFTER_OUT})")
-_BEGINS_OUT = re.compile(rf"OUT={_INTERFACE} {{1,9}}{_AFTER_OUT}")
-_ENDS_IN_PAIR = re.compile(r"(?:^| )([A-Z][A-Z0-9_]*)=[^ ]* *$")
+_BEGINS_IN = lazy_pattern(rf"IN={_INTERFACE} {{1,9}}(?:OUT=|{_AFTER_OUT})")
+_BEGINS_OUT = lazy_pattern(rf"OUT={_INTERFACE} {{1,9}}{_AFTER_OUT}")
+_ENDS_IN_PAIR = lazy_pattern(r"(?:^| )([A-Z][A-Z0-9_]*)=[^ ]* *$")
 _KNOWN_BEFORE_OUT = frozenset({"DESCR"})
 
 # What has spaces inside, and the bracket that opens what an ICMP error quotes.
-_OPTIONS = re.compile(r"(?<![^ ])OPT \(([^)]*)\)?")
-_INCOMPLETE = re.compile(r"(?<![^ ])INCOMPLETE \[([0-9]+)(?: bytes\]?)?")
+_OPTIONS = lazy_pattern(r"(?<![^ ])OPT \(([^)]*)\)?")
+_INCOMPLETE = lazy_pattern(r"(?<![^ ])INCOMPLETE \[([0-9]+)(?: bytes\]?)?")
 _QUOTE = "[SRC="
 # An ICMP error quotes one packet, and that one at most one: more is damage.
 _MOST_QUOTES = 8
-_BRACKET = re.compile(r"[\[\]]")
+_BRACKET = lazy_pattern(r"[\[\]]")
 
-_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_PORT = re.compile(r"0|[1-9][0-9]{0,4}")
-_LOOKS = re.compile(r"(?:^| )(?:IN|OUT)=")
-_TELLING = re.compile(r"(?:^| )(SRC|DST|PROTO|SPT|DPT)=")
+_NAME = lazy_pattern(r"[A-Z][A-Z0-9_]*")
+_PORT = lazy_pattern(r"0|[1-9][0-9]{0,4}")
+_LOOKS = lazy_pattern(r"(?:^| )(?:IN|OUT)=")
+_TELLING = lazy_pattern(r"(?:^| )(SRC|DST|PROTO|SPT|DPT)=")
 
 
 def packet_start(text: str) -> int | None:

@@ -15,11 +15,12 @@ from datetime import datetime
 from botalert.grammar.journal import Entry, json_object, well_formed
 from botalert.grammar.lines import drop_of_packet
 from botalert.grammar.packets import PROTOCOLS, read_packet
+from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import ACCEPT, DROP, UNKNOWN
 from botalert.model import Drop, Outcome
 from botalert.times import StampReader
 
-_ISO = re.compile(
+_ISO = lazy_pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 

@@ -5,7 +5,7 @@ The kernel does not log its verdict; people write it into the prefix
 ("Shorewall:loc2net:DROP:", "[UFW BLOCK] ", "nft-accept: ").
 """
 
-import re
+from botalert.grammar.patterns import lazy_pattern
 
 DROP = "drop"
 ACCEPT = "accept"
@@ -16,11 +16,11 @@ _REFUSING = "drop dropped logdrop reject rejected block blocked deny denied refu
 _PASSING = "accept accepted acc allow allowed pass passed permit permitted audit trace".split()
 VERDICT_OF_WORD = {**dict.fromkeys(_REFUSING, DROP), **dict.fromkeys(_PASSING, ACCEPT)}
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = lazy_pattern(r"[^\W\d_]+")
 # UniFi closes its bracket with the action and perhaps the rule's number:
 # [LAN_LOCAL-default-A] or [WAN_IN-D-4004].  DESCR is free text beside it.
-_UNIFI_ACTION = re.compile(r"-([ADR])(?:-\d+)?\]")
-_UNIFI_DESCRIPTION = re.compile(r'DESCR=(?:"[^"]*"?|\S*)')
+_UNIFI_ACTION = lazy_pattern(r"-([ADR])(?:-\d+)?\]")
+_UNIFI_DESCRIPTION = lazy_pattern(r'DESCR=(?:"[^"]*"?|\S*)')
 
 
 def words_verdict(text: str) -> str:

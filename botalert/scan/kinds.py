@@ -189,12 +189,12 @@ class Classifier:
         self._told_by_columns = masks.fields & {
             name for column in self._columns for name in COLUMNS[column]
         }
-        by_day, by_hour = (
-            line_pattern(self._columns, any_program=reader.any_program, by_hour=by_hour).findall
+        by_day, self._by_hour = (
+            line_pattern(self._columns, any_program=reader.any_program, by_hour=by_hour)
             for by_hour in (False, True)
         )
-        self._rows_by_hour: Callable[[str], list[Row]] = by_hour
-        self.rows: Callable[[str], list[Row]] = by_day if span == ALWAYS else by_hour
+        pattern = by_day if span == ALWAYS else self._by_hour
+        self.rows: Callable[[str], list[Row]] = pattern.findall
         shared = itemgetter(
             PERIOD, SENDER, FLOW, *range(FIRST_COLUMN, FIRST_COLUMN + len(self._columns))
         )
@@ -219,7 +219,7 @@ class Classifier:
         flow = self._flows.get(row[FLOW]) or self._flows.keep(row[FLOW], self._flow_of(row[FLOW]))
         if period is None:
             # A day in which clocks jump may have hours in which they don't.
-            self.rows = self._rows_by_hour
+            self.rows = self._by_hour.findall
             return ODD
         if not flow.source:
             return ODD
