@@ -6,7 +6,17 @@ import pytest
 
 from botalert.config.conditions import read_condition
 from botalert.grammar import KernelReader
-from botalert.match import REFUSED, Signal, first_failure, matches, sender_mac
+from botalert.match import (
+    REFUSED,
+    Pattern,
+    ProtocolRange,
+    Range,
+    Signal,
+    Text,
+    first_failure,
+    matches,
+    sender_mac,
+)
 from botalert.model import Drop
 from botalert.times import StampReader
 
@@ -203,3 +213,11 @@ def test_the_senders_hardware_address_is_found(fields, expected):
         sender_mac(drop(f"D IN=a OUT= {fields} SRC=192.0.2.1 DST=192.0.2.2").packet.fields)
         == expected
     )
+
+
+def test_values_of_two_kinds_are_never_equal():
+    """They are keys: the numbers from 6 to 6 are not the protocols from 6 to 6."""
+    values = [Text("6"), Text("6", exact_case=True), Pattern("6"), Range(6, 6), ProtocolRange(6, 6)]
+    assert len(set(values)) == len(values)
+    assert Text("6") == Text("6") != Pattern("6")
+    assert repr(Range(1, 2)) == "Range(1, 2)"
