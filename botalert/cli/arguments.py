@@ -20,7 +20,7 @@ SYSTEM_CONFIG = "/etc/botalert.conf"
 
 MOST_JOBS = 1024
 # For descriptions; importing textwrap to break this one line takes a ms.
-_WHEN_LINES = WHEN_HELP.replace(", 2026-11-20T", ",\n2026-11-20T")
+_WHEN_LINES = WHEN_HELP.replace(", '2026", ",\n'2026")
 
 EXIT_STATUSES = {
     os.EX_OK: "done, also when something was detected",

@@ -47,10 +47,11 @@ _CTIME = rf"{_DAY}[ ]{_MONTH}[ ][ 0-3]?\d[ ]{_CLOCK}[ ]\d{{4}}"
 _ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 
 _PRIORITY = lazy_pattern(r"<(\d{1,3})>", re.ASCII)
+# Apart from the others, which take 0.6 ms to compile.
+_SYSLOG_STAMP = lazy_pattern(rf"(?P<syslog>{_MONTH} +\d{{1,2}} {_CLOCK}(?:\.\d+)?)(?= )", re.ASCII)
 _STAMP = lazy_pattern(
     rf"""
-      (?P<syslog> {_MONTH}[ ]+\d{{1,2}}[ ]{_CLOCK}(?:\.\d+)? )(?=[ ])
-    | (?P<iso> {_ISO} )(?=[ ])
+      (?P<iso> {_ISO} )(?=[ ])
     | (?P<ctime> {_CTIME} )(?=[ ])
     | {_DAY}[ ](?P<full> \d{{4}}-\d\d-\d\d[ ]{_CLOCK} )[ ](?P<full_zone> [A-Z]{{3,5}} )(?=[ ])
     | (?P<epoch> \d{{9,11}}\.\d{{1,6}} )(?=[ ])
@@ -181,7 +182,8 @@ def _of_monotonic(line: str, head: Head) -> Head:
 
 def _read_syslog(line: str, start: int, stamps: StampReader, *, any_program: bool) -> Head | None:
     leading = _LEADING_FACILITY.match(line, start) if line[start : start + 1].islower() else None
-    stamp = _STAMP.match(line, leading.end() if leading else start)
+    start = leading.end() if leading else start
+    stamp = _SYSLOG_STAMP.match(line, start) or _STAMP.match(line, start)
     if stamp is None:
         return None
     if stamp.lastgroup == "common":  # Proxmox VE writes neither host nor tag behind it.
