@@ -122,4 +122,4 @@ def source_rank(source: str) -> SourceRank:
         address = ipaddress.ip_address(source)
     except ValueError:
         return (9, 0, source)
-    return (address.version, int(address), "")
+    return (address.version, int(address), source)

@@ -19,7 +19,7 @@ from botalert.detect import detections
 from botalert.errors import InputOutputError
 from botalert.model import Hit
 from botalert.scan import Part
-from botalert.state import Ledger
+from botalert.state.ledger import Ledger
 from botalert.tally import Tallies, unite
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -191,7 +191,7 @@ SPILLING = """
 import os, sys
 from botalert.errors import BotalertError
 from botalert.scan import Part
-from botalert.state import Ledger
+from botalert.state.ledger import Ledger
 from botalert.tally import Tally
 try:
     with Ledger(100) as ledger:

@@ -101,19 +101,19 @@ def test_scan_shows_it_on_a_terminal(tmp_path, jobs, loudness, is_shown):
     command = ["-c", str(installation.config), *loudness, "scan", "--jobs", jobs]
     output, told = on_a_terminal(command, installation.log, patience="0")
     assert "192.168.1.9" in output and "\x1b" not in output
-    assert (" MB of 8.0" in told) == is_shown
+    assert (" MB of 7.38 MB, " in told) == is_shown
     assert told.endswith("\r\x1b[K") == is_shown
 
 
 @pytest.mark.parametrize(("loudness", "is_shown"), [(["-v"], True), ([], False)])
 def test_run_shows_it_if_it_is_to_tell_what_it_does(tmp_path, loudness, is_shown):
-    """cron has no terminal, and an administrator who asks for nothing is told nothing."""
+    """Cron has no terminal, and an administrator who asks for nothing is told nothing."""
     installation = Installation(tmp_path)
     installation.append("".join(packet_line("192.168.1.9", second=n) for n in range(3000)))
     command = ["-c", str(installation.config), *loudness, "run", "--baseline"]
     output, told = on_a_terminal(command, Path(), patience="0")
     assert output == ""
-    assert (" kB of 80" in told) == is_shown
+    assert (" kB of 738 kB, " in told) == is_shown
     assert (": read " in told) == is_shown
 
 

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from installation import NOBODY, Installation, like_everyone, packet_line
 from real import lack, need, need_root
 
-from botalert import state
 from botalert.errors import (
     BotalertError,
     ConfigurationError,
@@ -29,8 +28,8 @@ from botalert.errors import (
     TryAgainError,
 )
 from botalert.model import Hit
-from botalert.state import State
-from botalert.state.file import BATCH, Found
+from botalert.state import file as state
+from botalert.state.file import BATCH, Found, State
 from botalert.state.schema import APPLICATION_ID, MIGRATIONS
 from botalert.tally import Distinct, Tally
 

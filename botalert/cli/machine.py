@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterator
 from datetime import datetime
 
-from botalert import state
 from botalert.config import Config
 from botalert.config.mailserver import MAILDIR, SENDMAIL
 from botalert.config.warnings import config_warnings
@@ -18,6 +17,7 @@ from botalert.loader import template_environment
 from botalert.log import journal
 from botalert.log.names import is_journal
 from botalert.log.twins import twins
+from botalert.state import file as state
 
 
 def machine_warnings(config: Config, now: datetime) -> Iterator[str]:

@@ -2,7 +2,7 @@
 Detections as a table, JSON or CSV.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, TextIO
 
@@ -76,17 +76,29 @@ def json_text(value: object) -> str:
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Write CSV; what is nested in JSON is JSON in a cell, too."""
+def json_pieces(head: Mapping[str, object], name: str, values: Iterable[object]) -> Iterator[str]:
+    """Write an object piece by piece: *head*, and under *name* an array of *values*."""
+    pairs = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
+    yield f"{{{', '.join([*pairs, json_text(name)])}: ["
+    for number, value in enumerate(values):
+        yield f"{', ' if number else ''}{json_text(value)}"
+    yield "]}\n"
+
+
+def csv_pieces(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
+    """Write CSV line by line; what is nested in JSON is JSON in a cell, too."""
     import csv
     import io
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
         writer.writerow([_cell(row[column]) for column in columns])
-    return text.getvalue()
+    yield line.getvalue()
 
 
 def _cell(value: object) -> str:
@@ -106,13 +118,13 @@ _HEADINGS = ("SIGNAL", "SOURCE", "COUNT", "FIRST SEEN", "LAST SEEN", "HOSTS", "P
 _TO_THE_RIGHT = {"COUNT", "HOSTS"}
 
 
-def detection_table(detections: Sequence[Detection], zone: tzinfo, width: int | None) -> str:
-    """Write *detections* as an aligned table, at most *width* characters wide if given."""
-    return table(_HEADINGS, [_row(each, zone) for each in detections], width)
+def detection_table(detections: Iterable[Detection], zone: tzinfo, width: int | None) -> str | None:
+    """Write *detections* as an aligned table, at most *width* characters wide; None if none."""
+    return table(_HEADINGS, (_row(each, zone) for each in detections), width)
 
 
-def alert_table(alerts: Sequence[Alert], zone: tzinfo, width: int | None) -> str:
-    """Write detections on record as an aligned table."""
+def alert_table(alerts: Iterable[Alert], zone: tzinfo, width: int | None) -> str | None:
+    """Write detections on record as an aligned table; None if there are none."""
     rows = []
     for alert in alerts:
         row = _row(alert.detection, zone)
@@ -143,14 +155,16 @@ def _clock(moment: datetime | None, zone: tzinfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") if moment else "-"
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | None) -> str | None:
     """
-    Align *rows* under *headings*.
+    Align *rows* under *headings*; None if there are none.
 
     Where that is wider than *width*, the widest columns are cut, the last
     one first of all.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
+    if not cells:
+        return None
     widths = [
         max(len(heading), *(len(row[column]) for row in cells))
         for column, heading in enumerate(headings)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from botalert import lock, state
+from botalert import lock
 from botalert.config import Config
 from botalert.grammar import ANY_PROGRAM
 from botalert.job.faults import Faults, Teller, counted
@@ -18,6 +18,8 @@ from botalert.job.sharing import Meter, Search, Sharing
 from botalert.log import names
 from botalert.log.history import Log, NewBlocks, Reading
 from botalert.log.journal import JournalReading
+from botalert.state import file as state
+from botalert.state.ledger import Ledger
 
 
 class Outlook(NamedTuple):
@@ -96,7 +98,7 @@ def _read_on(
                 for part in answer.parts:
                     ledger.add(part)
 
-    with state.Ledger() as ledger:
+    with Ledger() as ledger:
         reading = _reading(log, memory.cursor(log.key), outlook.now, others)
         reading.read(consume)
         new = memory.record(

@@ -19,7 +19,7 @@ from botalert.mail import DeliveryError, ServerDownError, Transport, opened_tran
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
-from botalert.state import State
+from botalert.state.file import State
 
 
 def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:

@@ -5,21 +5,16 @@ Names lie (logrotate's ``compressext``, a log sent by mail); the magic
 numbers of RFC 1952, RFC 8878, the xz format's section 2.1.1.1 and bzip2 don't.
 """
 
-import bz2
 import errno
-import gzip
 import io
-import lzma
 import os
 import stat
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from botalert.errors import BotalertError, DataError, reading_error
-from botalert.log import zstandard
+from botalert.errors import reading_error
 from botalert.log.blocks import LogStream
 
 STANDARD_INPUT = "-"
@@ -27,6 +22,7 @@ STANDARD_INPUT = "-"
 Identity = tuple[int, int]
 """Device and inode of a file: it keeps them when it is renamed."""
 
+# The modules that unpack take longer to import than a small log to scan.
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
 _BZIP2 = b"BZh"
@@ -53,13 +49,8 @@ def opened(path: str, identity: Identity | None = None) -> Iterator[LogStream]:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             with _unpacked(path, raw) as stream:
                 yield stream
-    except (EOFError, zlib.error, lzma.LZMAError) as error:
-        raise _corrupt(path, error) from error
     except OSError as error:
-        # gzip and bz2 raise an OSError without a number for bad data.
-        raise (
-            _corrupt(path, error) if error.errno is None else reading_error(path, error)
-        ) from error
+        raise reading_error(path, error) from error
 
 
 @contextmanager
@@ -75,24 +66,17 @@ def _raw(path: str) -> Iterator[io.BufferedReader]:
 def _unpacked(path: str, raw: io.BufferedReader) -> Iterator[LogStream]:
     start = raw.peek(len(_XZ))[: len(_XZ)]
     if start.startswith(_ZSTANDARD):
+        from botalert.log import zstandard
+
         with zstandard.opened(path, raw) as stream:
             yield stream
-    elif start.startswith(_GZIP):
-        yield cast(LogStream, gzip.GzipFile(fileobj=raw))
-    elif start.startswith(_XZ):
-        # It ends with raw, which the caller closes.
-        yield lzma.LZMAFile(raw)  # noqa: SIM115
-    elif start.startswith(_BZIP2):
-        yield bz2.BZ2File(raw)
+    elif start.startswith((_GZIP, _XZ, _BZIP2)):
+        from botalert.log import archives
+
+        with archives.opened(path, raw, start) as stream:
+            yield stream
     else:
         yield raw
-
-
-def _corrupt(path: str, error: Exception) -> BotalertError:
-    return DataError(
-        f"{path}: the archive is damaged or cut short: {error}. "
-        "Restore it, or unpack it by hand to see how far it goes."
-    )
 
 
 def identity_of(about: os.stat_result) -> Identity:
@@ -125,6 +109,9 @@ def is_plain(stream: LogStream) -> bool:
 
 def packed_position(stream: object) -> int | None:
     """Tell how far an archive was read, in its packed bytes; None if *stream* is none."""
-    if not isinstance(stream, (gzip.GzipFile, lzma.LZMAFile, bz2.BZ2File)):
+    if not isinstance(stream, io.BufferedIOBase) or isinstance(stream, io.BufferedReader):
         return None
-    return os.lseek(stream.fileno(), 0, os.SEEK_CUR) if stream.seekable() else None
+    descriptor = stream.fileno()
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return None
+    return os.lseek(descriptor, 0, os.SEEK_CUR)

@@ -7,7 +7,7 @@ joined, which costs about 2 µs.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import add
@@ -161,12 +161,22 @@ def _tcp(
     return Sort(share, ends, *_destinations(chance), _middles(chance, "TCP", 60), wanted=wanted)
 
 
+def _after_some_ports(openings: Sequence[str]) -> list[tuple[str, str]]:
+    """Give each machine three ports, as a worm is after a few; all of PORTS have some."""
+    return [
+        (opening, f"{PORTS[(number + step) % len(PORTS)]}{TAIL}")
+        for number, opening in enumerate(openings)
+        for step in (0, 7, 19)
+    ]
+
+
 def _sparse(chance: random.Random) -> list[Sort]:
     """An office: a tenth from the LAN, half of that for one of PORTS, the rest knocks outside."""
     lan = [packet_opening(number, _address(number)) for number in range(60)]
+    infected = _after_some_ports(lan)
     outside = [packet_opening(number, f"192.0.2.{number}", INTERNET) for number in range(1, 255)]
     return [
-        _tcp(chance, 5, _pairs(lan, PORTS, TAIL), wanted=True),
+        _tcp(chance, 5, infected, wanted=True),
         _tcp(chance, 5, _pairs(lan, _OTHER_PORTS, TAIL)),
         _tcp(chance, 90, _pairs(outside, PORTS + _OTHER_PORTS, TAIL)),
     ]
@@ -174,6 +184,12 @@ def _sparse(chance: random.Random) -> list[Sort]:
 
 def _dense(chance: random.Random) -> list[Sort]:
     """A house on fire: 254 machines, each line matches."""
+    lan = [packet_opening(number, _address(number)) for number in range(254)]
+    return [_tcp(chance, 100, _after_some_ports(lan), wanted=True)]
+
+
+def _everything(chance: random.Random) -> list[Sort]:
+    """The same, but each machine is after everything: 7620 detections."""
     lan = [packet_opening(number, _address(number)) for number in range(254)]
     return [_tcp(chance, 100, _pairs(lan, PORTS, TAIL), wanted=True)]
 
@@ -238,6 +254,7 @@ KINDS = {
     "dense": Kind(_dense, kernel),
     "dense, ISO stamps": Kind(_dense, _kernel_iso),
     "dense, mixed": Kind(_mixed, kernel),
+    "dense, all ports": Kind(_everything, kernel),
     "churn": Kind(_churn, kernel),
     "syslog": Kind(_syslog, _any_program),
 }

@@ -30,12 +30,10 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _command(name: str) -> Command:
-    # What is imported is never garbage: without looking for some there, now
-    # and when the process ends, a scan of a small log takes a seventh less.
+    # Nothing here makes cycles by the thousand.  Without looking for some, now
+    # and when the process ends, a scan takes a tenth less time, and of a small
+    # log a seventh.
     gc.disable()
-    try:
-        command: Command = import_module(f"{__name__}.{name}").perform
-    finally:
-        gc.enable()
+    command: Command = import_module(f"{__name__}.{name}").perform
     gc.freeze()
     return command

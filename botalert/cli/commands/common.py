@@ -4,7 +4,10 @@ What commands share: the configuration, the signals, the logs, and faults.
 
 import argparse
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from botalert.cli.arguments import SYSTEM_CONFIG
 from botalert.cli.standard_error import complain
@@ -14,6 +17,9 @@ from botalert.job.faults import Faults
 from botalert.job.logs import SelectedLog, configured_logs, named_logs
 from botalert.match import Signal
 from botalert.shipped import shipped
+
+if TYPE_CHECKING:
+    from botalert.cli.progress import Progress
 
 Options = argparse.Namespace
 
@@ -54,6 +60,18 @@ def chosen_logs(options: Options, config: Config) -> list[SelectedLog]:
 def collected_faults(options: Options) -> Faults:
     """Give what collects faults, and tells them unless *options* want quiet."""
     return Faults(lambda line: complain(line, quiet=options.quiet))
+
+
+@contextmanager
+def progress_of(options: Options) -> "Iterator[Progress | None]":
+    """Show how far a scan is while this block goes on, if somebody looks on; else give None."""
+    if options.quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from botalert.cli.progress import Progress
+
+    with Progress(sys.stderr) as progress:
+        yield progress
 
 
 def processors() -> int:

@@ -5,11 +5,12 @@
 import os
 from datetime import datetime
 
-from botalert import lock, state
+from botalert import lock
 from botalert.cli.commands.common import Options, read_config
 from botalert.cli.standard_error import remark
 from botalert.errors import DataError
 from botalert.grammar.packets import canonical_address
+from botalert.state import file as state
 
 
 def perform(options: Options, now: datetime) -> int:

@@ -6,16 +6,16 @@ import os
 import sys
 from datetime import datetime
 
-from botalert import state
 from botalert.cli.commands.common import Options, read_config
 from botalert.cli.output import (
     ALERT_COLUMNS,
     alert_object,
     alert_table,
-    csv_text,
-    json_text,
+    csv_pieces,
+    json_pieces,
     table_width,
 )
+from botalert.state import file as state
 
 
 def perform(options: Options, now: datetime) -> int:
@@ -24,11 +24,10 @@ def perform(options: Options, now: datetime) -> int:
     with state.opened_for_reading(config.statefile) as memory:
         alerts = memory.alerts(config.signal_names) if memory else []
     if options.format == "json":
-        print(json_text({"detections": [alert_object(alert) for alert in alerts]}))
+        sys.stdout.writelines(json_pieces({}, "detections", map(alert_object, alerts)))
     elif options.format == "csv":
-        print(csv_text([alert_object(alert) for alert in alerts], ALERT_COLUMNS), end="")
-    elif alerts:
-        print(alert_table(alerts, config.zone, table_width(sys.stdout)))
+        sys.stdout.writelines(csv_pieces(map(alert_object, alerts), ALERT_COLUMNS))
     else:
-        print("nothing on record")
+        shown = alert_table(alerts, config.zone, table_width(sys.stdout))
+        print(shown or "nothing on record")
     return os.EX_OK

@@ -3,6 +3,7 @@
 """
 
 import socket
+from contextlib import nullcontext
 from datetime import datetime
 
 from botalert.cli.commands.common import (
@@ -10,6 +11,7 @@ from botalert.cli.commands.common import (
     chosen_logs,
     collected_faults,
     processors,
+    progress_of,
     read_config,
 )
 from botalert.cli.standard_error import remark
@@ -20,12 +22,21 @@ def perform(options: Options, now: datetime) -> int:
     """See :mod:`botalert.cli.commands`."""
     config = read_config(options, mails=True)
     faults = collected_faults(options)
-    outlook = Outlook(
-        now,
-        socket.gethostname(),
-        lambda line: remark(line, verbose=options.verbose),
-        baseline=options.baseline,
-        jobs=options.jobs or processors(),
-    )
-    run(config, chosen_logs(options, config), outlook, faults)
+    logs = chosen_logs(options, config)
+    with progress_of(options) if options.verbose else nullcontext() as progress:
+
+        def note(line: str) -> None:
+            if progress is not None:
+                progress.hide()
+            remark(line, verbose=options.verbose)
+
+        outlook = Outlook(
+            now,
+            socket.gethostname(),
+            note,
+            baseline=options.baseline,
+            jobs=options.jobs or processors(),
+            meter=progress,
+        )
+        run(config, logs, outlook, faults)
     return faults.status

@@ -3,10 +3,9 @@
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from botalert.cli.commands.common import (
     Options,
@@ -14,14 +13,15 @@ from botalert.cli.commands.common import (
     chosen_signals,
     collected_faults,
     processors,
+    progress_of,
     read_config,
 )
 from botalert.cli.output import (
     DETECTION_COLUMNS,
-    csv_text,
+    csv_pieces,
     detection_object,
     detection_table,
-    json_text,
+    json_pieces,
     table_width,
 )
 from botalert.config import Config
@@ -48,33 +48,31 @@ def perform(options: Options, now: datetime) -> int:
         span=Span(_moment(options, "since", config, now), _moment(options, "until", config, now)),
         counts=options.stats,
     )
+    jobs = options.jobs or processors()
     with Ledger() as ledger:
-        read_bytes, counts = scan_logs(
-            chosen_logs(options, config), search, ledger, faults, jobs=options.jobs or processors()
-        )
-        found = list(ledger.detections([signal.name for signal in signals]))
-    if options.format == "json":
-        body: dict[str, Any] = {"bytes": read_bytes}
-        if counts is not None:
-            body["lines"] = {
-                "read": counts.read,
-                "packets": counts.packets,
-                "unparsed": counts.unparsed,
-            }
-        body["detections"] = [detection_object(each) for each in found]
-        print(json_text(body))
-    elif options.format == "csv":
-        print(csv_text([detection_object(each) for each in found], DETECTION_COLUMNS), end="")
-    else:
-        _print_table(config, found, counts)
+        with progress_of(options) as meter:
+            read_bytes, counts = scan_logs(
+                chosen_logs(options, config), search, ledger, faults, jobs=jobs, meter=meter
+            )
+        found = ledger.detections([signal.name for signal in signals])
+        if options.format == "json":
+            head = {"bytes": read_bytes, **({"lines": _counted(counts)} if counts else {})}
+            pieces = json_pieces(head, "detections", map(detection_object, found))
+            sys.stdout.writelines(pieces)
+        elif options.format == "csv":
+            sys.stdout.writelines(csv_pieces(map(detection_object, found), DETECTION_COLUMNS))
+        else:
+            _print_table(config, found, counts)
     return faults.status
 
 
-def _print_table(config: Config, found: Sequence[Detection], counts: LineCounts | None) -> None:
-    if found:
-        print(detection_table(found, config.zone, table_width(sys.stdout)))
-    else:
-        print("nothing detected")
+def _counted(counts: LineCounts) -> dict[str, int]:
+    return {"read": counts.read, "packets": counts.packets, "unparsed": counts.unparsed}
+
+
+def _print_table(config: Config, found: Iterable[Detection], counts: LineCounts | None) -> None:
+    shown = detection_table(found, config.zone, table_width(sys.stdout))
+    print(shown or "nothing detected")
     if counts is not None:
         print(f"\n{counts.read} lines read, {counts.packets} packets, {counts.unparsed} unparsed")
 

@@ -1,0 +1,159 @@
+"""
+Parts of tallies in a temporary file, and read back sorted: an external merge sort.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from botalert.detect import Detection, signal_rank
+from botalert.errors import InputOutputError
+from botalert.model import source_rank
+from botalert.packing import packed, unpacked
+from botalert.scan import Part
+from botalert.tally import Tally
+
+if TYPE_CHECKING:
+    import sqlite3
+
+CACHE_KIBIBYTES = 32768
+
+
+class PartsFile:
+    """
+    Parts of tallies, in a temporary file.
+
+    Attributes:
+        void: The numbers of attempts that don't count.
+    """
+
+    def __init__(self) -> None:
+        self.void: set[int] = set()
+        self._written = 0
+        with _told():
+            self._connection = _temporary_file()
+            self._connection.execute(
+                "CREATE TABLE part (source TEXT, signal TEXT, attempt INTEGER, place INTEGER, "
+                "number INTEGER, packets INTEGER, body TEXT)"
+            )
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._connection.close()
+
+    def write(self, part: Part, attempt: int) -> None:
+        """Add *part*, which the attempt of that number found."""
+        rows = (
+            (source, signal, attempt, part.place, self._written, tally.packets, packed(tally))
+            for (signal, source), tally in part.tallies.items()
+        )
+        with _told():
+            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._written += 1
+
+    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+        """Give each signal and source once, with all that was written; in order of source."""
+        for source, signal, _, bodies in self.groups():
+            yield (signal, source), _united(bodies)
+
+    def groups(self) -> Iterator[tuple[str, str, int, list[str]]]:
+        """Give each source and signal with its packets and its packed parts in reading order."""
+        with _told():
+            rows = self._connection.execute(
+                "SELECT source, signal, attempt, packets, body FROM part "
+                "ORDER BY source, signal, attempt, place, number"
+            )
+            valid = (row for row in rows if row[2] not in self.void)
+            for (source, signal), group in groupby(valid, key=lambda row: row[:2]):
+                parts = list(group)
+                yield source, signal, sum(row[3] for row in parts), [row[4] for row in parts]
+
+
+def ranked(file: PartsFile, order: Mapping[str, int]) -> Iterator[Detection]:
+    """Sort what *file* holds once more, as people see it."""
+    rows = (
+        (
+            *signal_rank(signal, order),
+            -packets,
+            _sort_key(source),
+            source,
+            signal,
+            bodies[0] if len(bodies) == 1 else packed(_united(bodies)),
+        )
+        for source, signal, packets, bodies in file.groups()
+    )
+    with _told(), closing(_temporary_file()) as connection:
+        connection.execute(
+            "CREATE TABLE detection (place INTEGER, name TEXT, fewer INTEGER, rank BLOB, "
+            "source TEXT, signal TEXT, body TEXT)"
+        )
+        _insert(connection, "INSERT INTO detection VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        for source, signal, body in connection.execute(
+            "SELECT source, signal, body FROM detection ORDER BY place, name, fewer, rank, source"
+        ):
+            yield Detection(signal, source, unpacked(body))
+
+
+def _united(bodies: Iterable[str]) -> Tally:
+    tallies = map(unpacked, bodies)
+    whole = next(tallies)
+    for tally in tallies:
+        whole.merge(tally)
+    return whole
+
+
+def _sort_key(source: str) -> bytes:
+    """Write :func:`source_rank` as bytes of the same order: IPv6 is too long for SQLite."""
+    version, number, text = source_rank(source)
+    return bytes([version]) + number.to_bytes(16, "big") + text.encode()
+
+
+def _temporary_file() -> "sqlite3.Connection":
+    """Open a file without a name: it is gone when it is closed, or the process dies."""
+    import sqlite3
+
+    connection = sqlite3.connect("", isolation_level=None)
+    # What stands in it is lost with the process, so nothing is to be safe on the disk.
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA temp_store = FILE")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    return connection
+
+
+def _insert(
+    connection: "sqlite3.Connection", statement: str, rows: Iterable[tuple[str | int | bytes, ...]]
+) -> None:
+    connection.execute("BEGIN")
+    try:
+        connection.executemany(statement, rows)
+        connection.execute("COMMIT")
+    finally:
+        # A full disk has rolled back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell SQLite's errors with a temporary file as ours."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InputOutputError(
+            f"{_temporary_directory()}: no room for what was found: {error}. Free some space "
+            "there, or name another directory in the variable SQLITE_TMPDIR."
+        ) from error
+
+
+def _temporary_directory() -> str:
+    """Tell where SQLite makes its temporary files (sqlite.org/tempfiles.html, section 5)."""
+    named = [os.environ.get(name) for name in ("SQLITE_TMPDIR", "TMPDIR")]
+    for directory in (*named, "/var/tmp", "/usr/tmp", "/tmp"):
+        if directory and os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    return "."
