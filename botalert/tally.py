@@ -20,13 +20,15 @@ from zlib import crc32
 from botalert.model import Hit
 
 KEPT_ITEMS = 256
+# So many are held before those too many are sorted out.
+MOST_ITEMS = 320
 KEPT_LINES = 5
 KEPT_NAMES = 16
 EVIDENCE_CHARACTERS = 2048
 
-# Most of an ordinary source's room is evidence; so many destinations and
-# ports take as much.
-_ITEMS_OF_ONE = 10
+# An ordinary source: most of it is evidence, and what a scan remembers of its lines.
+TALLY_KB = 16
+_ITEMS_OF_ONE_KB = 8
 
 _HASH_SPAN = 1 << 64
 # 2 to the 64th over the golden ratio (Knuth, TAOCP 3, 6.4: multiplicative
@@ -34,7 +36,8 @@ _HASH_SPAN = 1 << 64
 _SPREAD = 0x9E3779B97F4A7C15
 
 
-def _rank(item: str) -> int:
+def rank(item: str) -> int:
+    """Give the hash that decides which items are kept: those with the smallest."""
     # A cryptographic hash took four times as long, and estimated no better.
     return crc32(item.encode("utf-8", "surrogatepass")) * _SPREAD % _HASH_SPAN
 
@@ -62,6 +65,14 @@ class Distinct:
         if overflowed:
             self._overflow()
 
+    @classmethod
+    def beyond(cls, other: Self) -> Self:
+        """Begin a set to be merged with *other*: it need not keep what that would not."""
+        distinct = cls()
+        distinct.overflowed = other.overflowed
+        distinct._largest = other._largest
+        return distinct
+
     def add(self, item: str, count: int) -> None:
         """Count *item*, *count* times."""
         self.add_all({item: count})
@@ -75,9 +86,9 @@ class Distinct:
         for item, count in counts.items():
             if item in own:
                 own[item] += count
-            elif largest is None or (_rank(item), item) < largest:
+            elif largest is None or (rank(item), item) < largest:
                 own[item] = count
-        if len(own) > 2 * KEPT_ITEMS:
+        if len(own) > MOST_ITEMS:
             self._overflow()
 
     def merge(self, other: Self) -> None:
@@ -89,9 +100,15 @@ class Distinct:
     def _overflow(self) -> None:
         """Keep the items of the smallest ranks."""
         self.overflowed = True
-        ranked = sorted((_rank(item), item) for item in self._counts)[:KEPT_ITEMS]
+        ranked = sorted((rank(item), item) for item in self._counts)[:KEPT_ITEMS]
         self._counts = {item: self._counts[item] for _, item in ranked}
-        self._largest = ranked[-1] if ranked else None
+        if len(ranked) == KEPT_ITEMS:
+            self._largest = ranked[-1]
+
+    @property
+    def limit(self) -> int | None:
+        """Beyond which rank no item is kept any more; None if all are."""
+        return None if self._largest is None else self._largest[0]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -293,7 +310,8 @@ def unite(tallies: Tallies, later: Tallies) -> None:
 
 
 def weight(tallies: Tallies) -> int:
-    """Tell the room of how many ordinary sources, of 2 KB, *tallies* take; at least one each."""
-    return len(tallies) + sum(
-        (len(tally.destinations) + len(tally.ports)) // _ITEMS_OF_ONE for tally in tallies.values()
+    """Tell about how much room *tallies* take, in KB; what leads to them counts, too."""
+    return len(tallies) * TALLY_KB + sum(
+        (len(tally.destinations) + len(tally.ports)) // _ITEMS_OF_ONE_KB
+        for tally in tallies.values()
     )

@@ -20,7 +20,7 @@ from botalert.errors import InputOutputError
 from botalert.model import Hit
 from botalert.scan import Part
 from botalert.state.ledger import Ledger
-from botalert.tally import Tallies, unite
+from botalert.tally import TALLY_KB, Tallies, unite
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")
@@ -137,12 +137,12 @@ def machines(number: int, destinations: int = 1) -> Iterator[Tallies]:
 @pytest.mark.parametrize("destinations", [1, 200])
 def test_memory_is_bounded(destinations: int) -> None:
     """It follows the limit, be the sources many or their destinations."""
-    limit = 500
+    fitting = 500
 
     def peak(ordinary: int) -> int:
-        with Ledger(limit) as ledger:
+        with Ledger(fitting * TALLY_KB) as ledger:
             tracemalloc.reset_peak()
-            for tallies in machines(ordinary * limit // destinations, destinations):
+            for tallies in machines(ordinary * fitting // destinations, destinations):
                 ledger.add(Part(0, tallies))
             for _ in ledger.items():
                 pass

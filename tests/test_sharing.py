@@ -96,7 +96,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], No
         monkeypatch.setattr(sharing, "SHARED_BYTES", 1)
         monkeypatch.setattr(sharing, "RANGE_BYTES", size)
         monkeypatch.setattr(sharing, "CHUNK_BYTES", size)
-        monkeypatch.setattr(sharing, "MOST_HELD", max(size // 300, 1))
+        monkeypatch.setattr(sharing, "MOST_HELD_KB", max(size // 30, 1))
 
     yield set_sizes
 

@@ -30,7 +30,7 @@ from botalert.log.blocks import (
     Stream,
 )
 from botalert.match import Signal
-from botalert.scan import LineCounts, Part, Scanner
+from botalert.scan import LineCounts, Part, Scanner, united
 from botalert.times import ALWAYS, Span
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ TASKS_EACH = 2
 # Less is scanned before a worker has started.
 SHARED_BYTES = 4 << 20
 # What a worker reads for one task: so little that all end at about one time.
-RANGE_BYTES = 16 << 20
+RANGE_BYTES = 4 << 20
 # What is handed out at once; a block more may be in it, and that may be a long line.
 CHUNK_BYTES = 1 << 19
 _SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
 # No file has more bytes.
 _PLACES_BITS = 48
 _COUNTER = Struct("q")
-# A worker that holds so many ordinary sources gives them away.
-MOST_HELD = 8192
+# A worker that has found more, in KB, gives it away.
+MOST_HELD_KB = 45000
 
 Counter = Callable[[int], None]
 """Told how many more bytes were read."""
@@ -195,7 +195,7 @@ class Worker:
             start += length
 
     def _taken_if_many(self) -> list[Part]:
-        many = sum(scanner.weight for scanner in self._scanners.values()) > MOST_HELD
+        many = sum(scanner.weight for scanner in self._scanners.values()) > MOST_HELD_KB
         return self._taken() if many else []
 
     def _taken(self) -> list[Part]:
@@ -225,6 +225,7 @@ class Sharing:
         self._crew: Crew[Task, Answer] | None = None
         self._free_slots = deque(range(jobs * TASKS_EACH))
         self._memory: mmap | None = None
+        self._is_all_held = True
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -286,9 +287,10 @@ class Sharing:
             scanned_bytes += len(block)
             if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
                 break
-            if scanner.weight > MOST_HELD:
+            if scanner.weight > MOST_HELD_KB:
+                self._is_all_held = False
                 yield Answer(scanner.take())
-        for answer in self._started().do(self._chunks(number, rest)) if self._jobs > 1 else ():
+        for answer in self._shared(self._chunks(number, rest)) if self._jobs > 1 else ():
             assert answer.slot is not None
             self._free_slots.append(answer.slot)
             yield answer
@@ -300,9 +302,18 @@ class Sharing:
         Raises:
             TryAgainError: A worker died.
         """
-        yield self._own(None)
-        if self._crew is not None:
-            yield from self._crew.finish()
+        last = self._own(None)
+        if self._crew is None:
+            yield last
+            return
+        parts = last.parts
+        yield last._replace(parts=[])
+        for answer in self._crew.finish():
+            parts += answer.parts
+            yield answer._replace(parts=[])
+        # What nobody gave away before is united at once: half of the room.
+        whole = [Part(0, united(parts))] if self._is_all_held else parts
+        yield Answer(whole)
 
     def _scan_ranges(
         self, shapes: Sequence["_Shape"], without: Collection[int]
@@ -316,7 +327,7 @@ class Sharing:
         # Archives first: they can't be cut, and take longest.
         tasks.sort(key=lambda task: not shapes[task.file].is_packed)
         if tasks:
-            yield from self._started().do(tasks)
+            yield from self._shared(tasks)
 
     def _scan_alone(self, number: int) -> Iterator[Answer]:
         """Scan what only one process can read."""
@@ -324,6 +335,11 @@ class Sharing:
         yield from self.scan_stream(number, reading)
         fault = None if reading.fault is None else (_place(number), reading.fault)
         yield Answer([], reading.read_bytes, fault)
+
+    def _shared(self, tasks: Iterable[Task]) -> Iterator[Answer]:
+        for answer in self._started().do(tasks):
+            self._is_all_held = self._is_all_held and not answer.parts
+            yield answer
 
     def _started(self) -> "Crew[Task, Answer]":
         if self._crew is None:

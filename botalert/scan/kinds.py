@@ -6,8 +6,7 @@ signal asks about.  What is left is a line's *kind*: it is looked into once,
 and its other lines are only counted.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -34,8 +33,6 @@ from botalert.scan.masks import Masks, Memory, numbers_in
 from botalert.tally import Tally
 from botalert.times import ALWAYS, Period, Span
 
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 # What a row's own columns may tell; all else, its sender and its rule's prefix do.
 _TOLD_BY_ROWS = frozenset(
     {"SRC", "DST", "MAC", *(name for told in COLUMNS.values() for name in told)}
@@ -47,9 +44,9 @@ class Kind:
     Lines that differ only in what is counted here.
 
     Attributes:
-        tallies: Those of the signals that they meet; none if nothing is counted.
-        destinations: How many of them each DST has.
-        has_ipv6: Whether IPv6 addresses are among them, which the kernel writes at length.
+        destinations: How many of them each DST has; None if nothing is counted.
+        limit: Beyond which rank no DST is kept; None if all are.
+        passed: How many have a DST that is not kept.
         first: The earliest clock.
         last: The latest.
         is_proven: Whether no tally needs more evidence.
@@ -58,50 +55,47 @@ class Kind:
     __slots__ = (
         "_period",
         "_port",
+        "_tallies",
         "destinations",
         "first",
-        "has_ipv6",
         "is_proven",
         "last",
-        "tallies",
+        "limit",
+        "passed",
     )
 
     def __init__(self, tallies: Sequence[Tally], period: Period, clock: str, port: str) -> None:
-        self.tallies = tallies
-        self.destinations: dict[str, int] = {}
+        self.destinations: dict[str, int] | None = {} if tallies else None
+        self.passed = 0
         self.first = self.last = clock
         self.is_proven = all(tally.is_proven for tally in tallies)
-        self.has_ipv6 = False
+        self._tallies = tallies
         self._period = period
         self._port = port
+        self._look_up_limit()
 
     def prove(self, line: str) -> None:
         """Offer *line* to the tallies as evidence."""
-        for tally in self.tallies:
+        for tally in self._tallies:
             tally.prove(line)
-        self.is_proven = all(tally.is_proven for tally in self.tallies)
+        self.is_proven = all(tally.is_proven for tally in self._tallies)
 
     def settle(self) -> None:
         """Add what was counted to the tallies, and count anew."""
-        if not self.destinations:
+        if not self.destinations and not self.passed:
             return
-        destinations = self.destinations
-        if self.has_ipv6:
-            destinations = _in_short_form(destinations)
-        self.destinations = {}
-        packets = sum(destinations.values())
+        destinations, self.destinations = self.destinations or {}, {}
+        packets = sum(destinations.values()) + self.passed
+        self.passed = 0
         first, last = self._period.moment(self.first), self._period.moment(self.last)
-        for tally in self.tallies:
+        for tally in self._tallies:
             tally.count(packets, first, last, destinations, self._port)
+        self._look_up_limit()
 
-
-def _in_short_form(destinations: Mapping[str, int]) -> dict[str, int]:
-    """Write IPv6 addresses in their short form."""
-    counts: dict[str, int] = {}
-    for text, count in destinations.items():
-        address = address_of(text)
-        counts[address] = counts.get(address, 0) + count
-    return counts
+    def _look_up_limit(self) -> None:
+        limits = [tally.destinations.limit for tally in self._tallies]
+        known = [limit for limit in limits if limit is not None]
+        self.limit = max(known) if known and len(known) == len(limits) else None
 
 
 # What needs no counting: lines that no signal wants; that are no packets;
@@ -110,16 +104,6 @@ _NEVER = Period(datetime.min, datetime.min)
 UNWANTED = Kind((), _NEVER, "", "")
 STRANGE = Kind((), _NEVER, "", "")
 ODD = Kind((), _NEVER, "", "")
-
-
-def is_address(text: str) -> bool:
-    """Tell whether *text* is an address, undamaged."""
-    return bool(IPV4.fullmatch(text)) or canonical_address(text) is not None
-
-
-def address_of(text: str) -> str:
-    """Write an address, which *text* is, in its short form."""
-    return canonical_address(text) or "" if ":" in text else text
 
 
 class _Rule(NamedTuple):
@@ -250,9 +234,9 @@ class Classifier:
         mac = None
         if " MAC=" in front:
             front, _, mac = front.rpartition(" MAC=")
-        if not is_address(source):
+        source = canonical_address(source) or ""
+        if not source:
             return _Flow(front, mac, "", None, 0)
-        source = address_of(source)
         packet = Packet({"SRC": source} if mac is None else {"SRC": source, "MAC": mac})
         mask = self._mask_of(packet, ("SRC", "MAC"))
         return _Flow(front, mac, source, sender_mac(packet.fields), mask)
@@ -273,7 +257,12 @@ class Classifier:
         if not isinstance(drop, Drop):
             return ODD
         fields = drop.packet.fields
-        seems = (period.moment(row[CLOCK]), flow.source, address_of(row[DESTINATION]), flow.mac)
+        seems = (
+            period.moment(row[CLOCK]),
+            flow.source,
+            canonical_address(row[DESTINATION]),
+            flow.mac,
+        )
         means = (drop.time, fields.get("SRC"), fields.get("DST"), fields.get("MAC"))
         if seems != means or drop.repeat != 1:
             return ODD
@@ -293,7 +282,8 @@ class Classifier:
         """Give the signals that a packet to *text* does not fail."""
         mask = self._destinations.get(text)
         if mask is None:
-            packet = Packet({"DST": address_of(text)} if is_address(text) else {})
+            address = canonical_address(text)
+            packet = Packet({} if address is None else {"DST": address})
             mask = self._destinations.keep(text, self._mask_of(packet, ("DST",)))
         return mask
 

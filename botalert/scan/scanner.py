@@ -16,16 +16,22 @@ from botalert.grammar.ordinary import (
     PERIOD,
     Row,
 )
+from botalert.grammar.packets import canonical_address
+from botalert.grammar.patterns import lazy_pattern
 from botalert.match import Signal, matches, sender_mac
 from botalert.model import Drop, Hit, Outcome
-from botalert.scan.kinds import IPV4, ODD, UNWANTED, Classifier, Kind, is_address
+from botalert.scan.kinds import ODD, UNWANTED, Classifier, Kind
 from botalert.scan.sieve import Sieve
-from botalert.tally import KEPT_LINES, Tallies, Tally, unite, weight
+from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, rank, unite, weight
 from botalert.times import ALWAYS, Span
 
 # Kinds become tallies when there are so many of them, or of their destinations.
-_MOST_KINDS = 8192
+_MOST_KINDS = 4096
 _MOST_DESTINATIONS = 1 << 15
+_MOST_RANKS = 4096
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = lazy_pattern(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 
 
 class LineCounts:
@@ -89,11 +95,16 @@ class Scanner:
         self._span = span
         self._counts = counts
         self._parts: list[Part] = []
+        self._taken: dict[tuple[str, str], tuple[Distinct, Distinct]] = {}
         self._latest: Tallies = {}
         # How many lines of evidence and which names earlier parts have.
         self._earlier: dict[tuple[str, str], tuple[int, frozenset[str | None]]] = {}
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._unproven: dict[tuple[object, ...], Kind] = {}
+        # One object for each text: the same few are compared all the time.
+        self._shared: dict[str, str] = {}
+        # Of the addresses seen first, which those that come often are among.
+        self._ranks: dict[str, int] = {}
         self._new_destinations = 0
         self._weight = 0
         kernel = reader.text if isinstance(reader, AutoReader) else reader
@@ -136,6 +147,13 @@ class Scanner:
         self._settle()
         self._kinds.clear()
         self._unproven.clear()
+        # Of sources with many destinations not all is forgotten: what is found
+        # from now on is less if it need only add to that.
+        self._taken = {
+            key: (Distinct.beyond(tally.destinations), Distinct.beyond(tally.ports))
+            for key, tally in self._latest.items()
+            if tally.destinations.limit is not None
+        }
         self._latest.clear()
         self._earlier.clear()
         self._weight = 0
@@ -146,7 +164,7 @@ class Scanner:
 
     @property
     def weight(self) -> int:
-        """The room that tallies took when last looked at: of so many ordinary sources."""
+        """About how much room is taken by what was found, in KB."""
         return self._weight
 
     def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
@@ -169,27 +187,25 @@ class Scanner:
         """Scan *text* by one pattern; what follows is done for every row of it."""
         rows = classifier.rows(text.decode("latin-1"))
         kinds = self._kinds
-        ipv4 = IPV4.fullmatch
+        ranks = self._ranks
         packets = len(rows)
         # Looked up as the loop goes on: a kind found in one row is known in the next.
         found = map(kinds.get, map(classifier.key, rows))
         for index, (row, known) in enumerate(zip(rows, found, strict=True)):
             kind = known or self._new_kind(classifier, row, lines[index])
-            if not kind.tallies:
+            destinations = kind.destinations
+            if destinations is None:
                 if kind is not UNWANTED:
                     packets -= 1
                     if kind is ODD:
                         self._read(lines[index])
                 continue
             destination = row[DESTINATION]
-            destinations = kind.destinations
-            if destination in destinations:
+            if kind.limit is not None and ranks.get(destination, 0) > kind.limit:
+                kind.passed += 1
+            elif destination in destinations:
                 destinations[destination] += 1
-            elif ipv4(destination) or is_address(destination):
-                destinations[destination] = 1
-                kind.has_ipv6 |= ":" in destination
-                self._new_destinations += 1
-            else:
+            elif not self._add(kind, destinations, destination):
                 packets -= 1
                 self._read(lines[index])
                 continue
@@ -203,13 +219,35 @@ class Scanner:
         if self._counts is not None:
             self._counts.packets += packets
 
+    def _add(self, kind: Kind, destinations: dict[str, int], text: str) -> bool:
+        """Count one packet to the address in *text*; or tell that it is damaged."""
+        address = text if _IPV4.fullmatch(text) else canonical_address(text)
+        if address is None:
+            return False
+        hash_value = rank(address)
+        if len(self._ranks) < _MOST_RANKS:
+            self._ranks[text] = hash_value
+        if kind.limit is not None and hash_value > kind.limit:
+            kind.passed += 1
+        elif address in destinations:
+            destinations[address] += 1
+        else:
+            destinations[self._shared.setdefault(address, address)] = 1
+            self._new_destinations += 1
+        return True
+
     def _new_kind(self, classifier: Classifier, row: Row, line: bytes) -> Kind:
         """Look into *line*; remember its kind for the others."""
-        if not row[PERIOD] or not is_address(row[DESTINATION]):
+        if not row[PERIOD] or canonical_address(row[DESTINATION]) is None:
             return ODD
-        key = classifier.key(row)
+        # Keys that share their parts are compared with what is in the cache.
+        shared = self._shared
+        key = tuple(
+            shared.setdefault(part, part) if isinstance(part, str) else part
+            for part in classifier.key(row)
+        )
         kind = self._kinds[key] = classifier.kind_of(row, line)
-        if kind.tallies and not kind.is_proven:
+        if kind.destinations is not None and not kind.is_proven:
             self._unproven[key] = kind
         return kind
 
@@ -218,6 +256,8 @@ class Scanner:
         for kind in self._kinds.values():
             kind.settle()
         self._new_destinations = 0
+        self._shared.clear()
+        self._ranks.clear()
         self._weight = weight(self._latest)
 
     def _read(self, line: bytes) -> None:
@@ -239,12 +279,18 @@ class Scanner:
         key = (signal, source)
         tally = self._latest.get(key)
         if tally is None:
-            tally = self._parts[-1].tallies[key] = self._latest[key] = Tally()
-            self._weight += 1
+            tally = self._parts[-1].tallies[key] = self._latest[key] = self._begun(key)
+            self._weight += TALLY_KB
         elif tally is not self._parts[-1].tallies.get(key):
             tally = self._continued(key, tally, {interface, mac})
         tally.name(interface, mac)
         return tally
+
+    def _begun(self, key: tuple[str, str]) -> Tally:
+        destinations, ports = self._taken.get(key, (None, None))
+        if destinations is None or ports is None:
+            return Tally()
+        return Tally(destinations=Distinct.beyond(destinations), ports=Distinct.beyond(ports))
 
     def _continued(self, key: tuple[str, str], tally: Tally, names: set[str | None]) -> Tally:
         """Give *tally*, of an earlier part, or one of this part if that is to have something."""

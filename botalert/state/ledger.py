@@ -19,8 +19,8 @@ from botalert.tally import Tallies, Tally, unite, weight
 if TYPE_CHECKING:
     from botalert.state.parts import PartsFile
 
-# So many ordinary sources are held in memory.
-LIMIT = 16384
+# So much is held in memory, by :func:`botalert.tally.weight`.
+LIMIT_KB = 45000
 
 
 class Ledger:
@@ -31,10 +31,10 @@ class Ledger:
     the process dies.
 
     Args:
-        limit: So many ordinary sources stay in memory.
+        limit: So much stays in memory, in KB.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT_KB) -> None:
         self._limit = limit
         self._weight = 0
         # What is in memory: of attempts that succeeded, and of the present one.

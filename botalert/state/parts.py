@@ -18,7 +18,7 @@ from botalert.tally import Tally
 if TYPE_CHECKING:
     import sqlite3
 
-CACHE_KIBIBYTES = 32768
+CACHE_KIBIBYTES = 8192
 
 
 class PartsFile:
