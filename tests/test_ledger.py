@@ -20,7 +20,7 @@ from botalert.errors import InputOutputError
 from botalert.model import Hit
 from botalert.scan import Part
 from botalert.state.ledger import Ledger
-from botalert.tally import TALLY_KB, Tallies, unite
+from botalert.tally import TALLY_KB, Tallies, unite, weight
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")
@@ -137,12 +137,14 @@ def machines(number: int, destinations: int = 1) -> Iterator[Tallies]:
 @pytest.mark.parametrize("destinations", [1, 200])
 def test_memory_is_bounded(destinations: int) -> None:
     """It follows the limit, be the sources many or their destinations."""
-    fitting = 500
+    limit = 500 * TALLY_KB
+    (one,) = machines(1, destinations)
+    fitting = limit // weight(one)
 
-    def peak(ordinary: int) -> int:
-        with Ledger(fitting * TALLY_KB) as ledger:
+    def peak(times: int) -> int:
+        with Ledger(limit) as ledger:
             tracemalloc.reset_peak()
-            for tallies in machines(ordinary * fitting // destinations, destinations):
+            for tallies in machines(times * fitting, destinations):
                 ledger.add(Part(0, tallies))
             for _ in ledger.items():
                 pass
@@ -152,8 +154,7 @@ def test_memory_is_bounded(destinations: int) -> None:
 
     tracemalloc.start()
     try:
-        few = peak(2 * destinations // 20 + 2)
-        assert peak(6 * destinations // 20 + 6) < 1.3 * few
+        assert peak(6) < 1.3 * peak(2)
     finally:
         tracemalloc.stop()
 
