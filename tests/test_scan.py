@@ -15,13 +15,22 @@ from botalert.grammar import ANY_PROGRAM, KernelReader
 from botalert.log.blocks import LineBlocks
 from botalert.match import REFUSED, Condition, Signal, matches
 from botalert.model import Drop
-from botalert.scan import LineCounts, Scanner, united
+from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
 from botalert.tally import Tallies
 from botalert.times import ALWAYS, Span, StampReader, zone_named
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_lines() -> Iterator[None]:
+    """Let the first lines be scanned as all others are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "_FEW_LINES", 0)
+        yield
+
 
 VALUES = {
     "IN": [
@@ -263,10 +272,10 @@ def blocks_of(log: Sequence[bytes], cuts: Sequence[int]) -> Iterator[bytes]:
 def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span):
     """Whatever the lines, the signals, the blocks, the reader and the span of time."""
     asked = [signal._replace(name=f"{number}") for number, signal in enumerate(asked)]
-    scanner = Scanner(asked, by, span)
+    scanning = Scanner(asked, by, span)
     for block in blocks_of(log, cuts):
-        scanner.scan(block)
-    assert united(scanner.take()) == plainly(log, asked, by, span)
+        scanning.scan(block)
+    assert united(scanning.take()) == plainly(log, asked, by, span)
 
 
 class Stream:
@@ -294,10 +303,10 @@ def test_block_boundaries_change_nothing(log, block_bytes, seed, ended):
     asked = [Signal("smtp", (REFUSED,))]
 
     def found(blocks: LineBlocks) -> Tallies:
-        scanner = Scanner(asked, reader())
+        scanning = Scanner(asked, reader())
         for block in blocks:
-            scanner.scan(block)
-        return united(scanner.take())
+            scanning.scan(block)
+        return united(scanning.take())
 
     whole = LineBlocks(Stream(content, 0))
     cut = LineBlocks(Stream(content, seed), block_bytes=block_bytes)
@@ -351,9 +360,9 @@ def test_packets_are_chosen_by_time_with_the_end_outside():
     )
 
     def seen(span: Span) -> int:
-        scanner = Scanner([Signal("all", ())], reader(), span)
-        scanner.scan(block)
-        return sum(tally.packets for tally in united(scanner.take()).values())
+        scanning = Scanner([Signal("all", ())], reader(), span)
+        scanning.scan(block)
+        return sum(tally.packets for tally in united(scanning.take()).values())
 
     eleven = datetime(2026, 11, 20, 11, tzinfo=UTC)
     assert seen(ALWAYS) == 4

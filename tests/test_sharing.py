@@ -30,7 +30,7 @@ from botalert.job.sharing import Search, Sharing
 from botalert.log.blocks import LineBlocks, LineRange
 from botalert.match import REFUSED, Signal, matches
 from botalert.model import Drop, FirstRun
-from botalert.scan import LineCounts, Part, united
+from botalert.scan import LineCounts, Part, scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.tally import Tallies
 from botalert.times import StampReader
@@ -93,6 +93,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], No
     """Make what is shared out so small that a small log has many pieces."""
 
     def set_sizes(size: int) -> None:
+        monkeypatch.setattr(scanner, "_FEW_LINES", 0)
         monkeypatch.setattr(sharing, "SHARED_BYTES", 1)
         monkeypatch.setattr(sharing, "RANGE_BYTES", size)
         monkeypatch.setattr(sharing, "CHUNK_BYTES", size)

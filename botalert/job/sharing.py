@@ -11,8 +11,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
-from mmap import mmap
-from struct import Struct
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 
@@ -34,6 +32,8 @@ from botalert.scan import LineCounts, Part, Scanner, united
 from botalert.times import ALWAYS, Span
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from botalert.crew import Crew
 
 # One that is done, and one so that the worker need not wait for the next.
@@ -47,7 +47,7 @@ CHUNK_BYTES = 1 << 19
 _SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
 # No file has more bytes.
 _PLACES_BITS = 48
-_COUNTER = Struct("q")
+_COUNTER_BYTES = 8
 # A worker that has found more, in KB, gives it away.
 MOST_HELD_KB = 45000
 
@@ -136,7 +136,11 @@ class Worker:
     """
 
     def __init__(
-        self, files: Sequence[LogFile], search: Search, counter: Counter, memory: mmap | None = None
+        self,
+        files: Sequence[LogFile],
+        search: Search,
+        counter: Counter,
+        memory: "mmap | None" = None,
     ) -> None:
         self._files = files
         self._search = search
@@ -343,7 +347,10 @@ class Sharing:
 
     def _started(self) -> "Crew[Task, Answer]":
         if self._crew is None:
-            from botalert.crew import Crew  # It takes as long as a small log.
+            # They take as long as a small log.
+            from mmap import mmap
+
+            from botalert.crew import Crew
 
             self._memory = memory = mmap(-1, len(self._free_slots) * _SLOT_BYTES)
             counters = _Counters(self._jobs)
@@ -426,7 +433,9 @@ class _Counters:
     """
 
     def __init__(self, jobs: int) -> None:
-        self._memory = mmap(-1, jobs * _COUNTER.size)
+        from mmap import mmap
+
+        self._memory = mmap(-1, jobs * _COUNTER_BYTES)
         self._jobs = jobs
         self._seen = 0
         self._parent = os.getpid()
@@ -438,7 +447,8 @@ class _Counters:
         def counter(more: int) -> None:
             nonlocal total
             total += more
-            _COUNTER.pack_into(self._memory, number * _COUNTER.size, total)
+            start = number * _COUNTER_BYTES
+            self._memory[start : start + _COUNTER_BYTES] = total.to_bytes(_COUNTER_BYTES, "big")
             if os.getppid() != self._parent:
                 os._exit(os.EX_TEMPFAIL)
 
@@ -446,8 +456,9 @@ class _Counters:
 
     def more(self) -> int:
         """Tell how much was read since the last call."""
-        totals = _COUNTER.iter_unpack(self._memory[: self._jobs * _COUNTER.size])
-        seen, self._seen = self._seen, sum(total for (total,) in totals)
+        starts = range(0, self._jobs * _COUNTER_BYTES, _COUNTER_BYTES)
+        totals = (self._memory[start : start + _COUNTER_BYTES] for start in starts)
+        seen, self._seen = self._seen, sum(int.from_bytes(total, "big") for total in totals)
         return self._seen - seen
 
 

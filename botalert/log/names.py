@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from botalert.grammar.patterns import lazy_pattern
 from botalert.log.unpack import STANDARD_INPUT
 
 JOURNAL = "journal"
@@ -20,13 +21,13 @@ PACKED_ENDINGS = (".gz", ".xz", ".bz2", ".zst")
 
 # What rotation adds to a name: a number; a date, with what may stand between
 # its digits; or a word or two with a year in it.  An address is no date.
-_SUFFIX = re.compile(
+_SUFFIX = lazy_pattern(
     r"[-._@~](?!\d+\.\d+\.\d+\.\d+$)"
     r"(?:old|\d{1,3}|\d[-_.:T+0-9]{3,}|[-_.:+A-Za-z0-9]*(?:19[7-9]|20\d)\d[-_.:+A-Za-z0-9]*)",
     re.ASCII,
 )
 # More is a date: %m%d or %Y.
-_NUMBER = re.compile(r"[-._]([0-9]{1,3})")
+_NUMBER = lazy_pattern(r"[-._]([0-9]{1,3})")
 
 
 def is_journal(log: str) -> bool:

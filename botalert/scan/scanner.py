@@ -29,6 +29,8 @@ from botalert.times import ALWAYS, Span
 _MOST_KINDS = 4096
 _MOST_DESTINATIONS = 1 << 15
 _MOST_RANKS = 4096
+# So many lines at first are read one by one.
+_FEW_LINES = 40
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = lazy_pattern(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
@@ -109,12 +111,15 @@ class Scanner:
         self._weight = 0
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
+        # Compiling its pattern takes longer than reading a few lines.
         self._classifier: Classifier | None = None
+        self._kernel: KernelReader | None = None
+        self._few_left = _FEW_LINES
         if isinstance(kernel, KernelReader):
             if counts is None:
                 self._sieve = Sieve(signals, json=isinstance(reader, AutoReader))
             if Classifier.knows(signals):
-                self._classifier = Classifier(signals, kernel, span, self._tally)
+                self._kernel = kernel
         self.begin(0)
 
     def scan(self, block: bytes) -> None:
@@ -169,10 +174,13 @@ class Scanner:
 
     def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
         """Scan *text*, whose lines are *lines*, each with its end."""
-        if self._classifier is None:
+        if self._kernel is None or len(lines) <= self._few_left:
+            self._few_left -= len(lines)
             for line in lines:
                 self._read(line)
         else:
+            if self._classifier is None:
+                self._classifier = Classifier(self._signals, self._kernel, self._span, self._tally)
             self._scan_rows(self._classifier, text, lines)
         if self._counts is not None:
             self._counts.read += len(lines)
