@@ -109,6 +109,11 @@ def wanted_ports(signals: Iterable[Signal]) -> frozenset[bytes] | None:
     return frozenset(found) if len(found) <= _MOST_PORTS else None
 
 
+def _jump(literal: bytes) -> "re.Pattern[bytes]":
+    """Give a pattern that finds *literal*, once a line, and the line's end."""
+    return re.compile(re.escape(literal) + rb"[^\n]*+")
+
+
 class Sieve:
     """
     Finds the lines of a block that any of some signals may want.
@@ -122,8 +127,8 @@ class Sieve:
         self._literals = literals(signals)
         self._ports = wanted_ports(signals)
         self._json = json
-        self._jumps = [re.compile(re.escape(literal)) for literal in self._literals]
-        self._json_jump = re.compile(re.escape(_JSON_OBJECT))
+        self._jumps = [_jump(literal) for literal in self._literals]
+        self._json_jump = _jump(_JSON_OBJECT)
         self._blocks_to_pass = 0
 
     def lines(self, block: bytes) -> list[bytes] | None:
@@ -161,27 +166,15 @@ class Sieve:
         ports: frozenset[bytes] | None,
     ) -> None:
         find, rfind = block.find, block.rfind
-        end = 0
         for found in jump.finditer(block):
-            at = found.start()
-            if at < end:
-                continue
-            end = find(b"\n", at)
-            if end < 0:
-                end = len(block)
+            at, end = found.span()
             start = rfind(b"\n", 0, at) + 1
-            if ports is None or _may_have_port(block, start, end, ports):
-                spans[start] = end
-
-
-def _may_have_port(block: bytes, start: int, end: int, ports: frozenset[bytes]) -> bool:
-    """Tell whether one of *ports* may be the DPT of the line from *start* to *end*."""
-    port = block.rfind(b"DPT=", start, end) + 4
-    if port < 4:
-        return False
-    space = block.find(b" ", port, end)
-    # Of two the first counts, and one may stand in a rule's prefix.
-    return (
-        block[port : space if space >= 0 else end] in ports
-        or block.find(b"DPT=", start, port - 4) >= 0
-    )
+            if ports is not None:
+                port = rfind(b"DPT=", start, end) + 4
+                space = find(b" ", port, end)
+                # Of two the first counts, and one may stand in a rule's prefix.
+                if block[port : space if space >= 0 else end] not in ports and (
+                    port < 4 or find(b"DPT=", start, port - 4) < 0
+                ):
+                    continue
+            spans[start] = end
