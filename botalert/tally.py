@@ -21,7 +21,7 @@ from botalert.model import Hit
 
 KEPT_ITEMS = 256
 # So many are held before those too many are sorted out.
-MOST_ITEMS = 320
+MOST_ITEMS = 384
 KEPT_LINES = 5
 KEPT_NAMES = 16
 EVIDENCE_CHARACTERS = 2048
@@ -100,7 +100,7 @@ class Distinct:
     def _overflow(self) -> None:
         """Keep the items of the smallest ranks."""
         self.overflowed = True
-        ranked = sorted((rank(item), item) for item in self._counts)[:KEPT_ITEMS]
+        ranked = sorted(zip(map(rank, self._counts), self._counts, strict=True))[:KEPT_ITEMS]
         self._counts = {item: self._counts[item] for _, item in ranked}
         if len(ranked) == KEPT_ITEMS:
             self._largest = ranked[-1]

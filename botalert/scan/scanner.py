@@ -232,12 +232,14 @@ class Scanner:
         address = text if _IPV4.fullmatch(text) else canonical_address(text)
         if address is None:
             return False
-        hash_value = rank(address)
-        if len(self._ranks) < _MOST_RANKS:
-            self._ranks[text] = hash_value
-        if kind.limit is not None and hash_value > kind.limit:
-            kind.passed += 1
-        elif address in destinations:
+        if kind.limit is not None:
+            hash_value = rank(address)
+            if len(self._ranks) < _MOST_RANKS:
+                self._ranks[text] = hash_value
+            if hash_value > kind.limit:
+                kind.passed += 1
+                return True
+        if address in destinations:
             destinations[address] += 1
         else:
             destinations[self._shared.setdefault(address, address)] = 1

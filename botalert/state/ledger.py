@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from botalert.state.parts import PartsFile
 
 # So much is held in memory, by :func:`botalert.tally.weight`.
-LIMIT_KB = 45000
+LIMIT_KB = 52000
 
 
 class Ledger:

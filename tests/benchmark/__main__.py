@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .contestants import CORES, versions
+from .lines import KINDS
 from .measure import CountError
 from .parts import PARTS, Bench, print_limits
 
@@ -28,6 +29,9 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each program is timed (5)")
     parser.add_argument(
         "--part", choices=PARTS, action="append", help="measure this only; may be given again"
+    )
+    parser.add_argument(
+        "--log", choices=KINDS, action="append", help="compare on this log only; may be given again"
     )
     parser.add_argument(
         "--new", type=int, default=100_000, help="how many new machines a run finds (100000)"
@@ -57,7 +61,13 @@ def main(arguments: list[str]) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="work-", dir=directory) as work:
         bench = Bench(
-            directory, Path(work), options.size, options.rounds, options.new, options.known
+            directory,
+            Path(work),
+            options.size,
+            options.rounds,
+            options.new,
+            options.known,
+            options.log or tuple(KINDS),
         )
         try:
             for name in options.part or PARTS:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -53,16 +53,20 @@ def write_config(
     path: Path,
     ports: Sequence[str] = PORTS,
     *,
+    as_one: bool = False,
     logfile: Path = Path("absent.log"),
     statefile: Path = Path("absent.db"),
 ) -> Path:
-    """Write a configuration with a signal for each of *ports*; give its path."""
-    signals = [f"[port{port}]\nIN: {LAN}\nPROTO: TCP\nDPT: {port}\n" for port in ports]
+    """Write a configuration with a signal for each of *ports*, or one for all; give its path."""
+    asked = {"0": ", ".join(ports)} if as_one else {port: port for port in ports}
+    signals = [
+        f"[port{name}]\nIN: {LAN}\nPROTO: TCP\nDPT: {each}\n" for name, each in asked.items()
+    ]
     path.write_text(
         f"[DEFAULT]\nlogfile: {logfile}\nstatefile: {statefile}\n"
         f"mailserver: maildir:{path.with_suffix('.mail')}\n"
         "[recipients]\nFrom: firewall@example.org\nTo: admin@example.org\n"
-        f"[signals]\nlog: {', '.join(f'port{port}' for port in ports)}\n{''.join(signals)}"
+        f"[signals]\nlog: {', '.join(f'port{name}' for name in asked)}\n{''.join(signals)}"
     )
     return path
 
@@ -78,25 +82,32 @@ def _detections(output: TextIO) -> Mapping[str, object]:
     return {"matches": ports.total(), "ports": dict(ports), "sources": dict(sources)}
 
 
-def scan(
-    log: Log, config: Path, jobs: int, *, ports: Sequence[str] = PORTS, also: str = ""
-) -> Contestant:
+def scan(log: Log, config: Path, jobs: int, *, also: str = "") -> Contestant:
     """
-    Scan for the signals of *config*, which are those of *ports*.
+    Scan for the signals of *config*, one for each port.
 
     Args:
         log: What is read.
         config: The configuration.
         jobs: How many processes.
-        ports: What the signals ask for.
         also: What else the name says.
     """
     return Contestant(
         f"botalert, {jobs} job{'' if jobs == 1 else 's'}{also}",
         [*BOTALERT, "-c", str(config), "scan", "--jobs", str(jobs), str(log.path)],
         log,
-        asdict(log.truth.only(ports)),
+        asdict(log.truth),
         _detections,
+    )
+
+
+def scan_as_one(log: Log, config: Path, jobs: int) -> Contestant:
+    """Scan for the one signal of *config*, which asks for all ports: the same lines match."""
+    contestant = scan(log, config, jobs, also=", 1 signal")
+    return replace(
+        contestant,
+        expected={"matches": log.truth.matches},
+        read=lambda output: {"matches": _detections(output)["matches"]},
     )
 
 

@@ -19,7 +19,7 @@ from botalert.times import StampReader
 
 from . import contestants, logs, measure, table
 from .contestants import CORES
-from .lines import KINDS, PORTS
+from .lines import PORTS
 from .logs import Log
 from .measure import Contestant, Result
 
@@ -61,6 +61,7 @@ class Bench:
         rounds: How often each contestant is timed.
         newcomers: How many new machines a run finds.
         known: How many known machines a run updates; 0 if that is not to be measured.
+        kinds: The logs on which programs are compared.
         figures: Those of LIMITS that were measured.
     """
 
@@ -70,6 +71,7 @@ class Bench:
     rounds: int
     newcomers: int
     known: int
+    kinds: Sequence[str]
     figures: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -119,14 +121,14 @@ def _memory(result: Result) -> list[str]:
 
 def tools(bench: Bench) -> None:
     """Compare with programs that search for the equivalent pattern, on each kind of log."""
-    made = bench.logs([(name, bench.megabytes) for name in KINDS])
+    made = bench.logs([(name, bench.megabytes) for name in bench.kinds])
     _print_logs(made)
     for log in made:
         group = [contestants.scan(log, bench.config, jobs) for jobs in JOBS]
         all_jobs = contestants.scan(log, bench.config, CORES).name
         if log.name == "sparse":
-            one = contestants.write_config(bench.work / "one.conf", PORTS[:1])
-            group.append(contestants.scan(log, one, CORES, ports=PORTS[:1], also=", 1 signal"))
+            one = contestants.write_config(bench.work / "one.conf", as_one=True)
+            group.append(contestants.scan_as_one(log, one, CORES))
         searchers = contestants.searchers(log)
         if log.name == "dense":
             packed = logs.packed(log)
