@@ -119,7 +119,7 @@ def test_memory_is_that_of_all_processes() -> None:
     )
     memory = measure.weigh(measure.Contestant("two", [sys.executable, "-c", both]))
     assert 80_000_000 < memory.proportional <= memory.resident
-    assert memory.largest < 80_000_000
+    assert memory.largest > 40_000_000
 
 
 @pytest.mark.parametrize(

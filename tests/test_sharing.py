@@ -308,6 +308,18 @@ def test_worker_that_is_killed_ends_the_scan(endless):
     assert gone(workers)
 
 
+def test_little_is_not_shared_out(tmp_path):
+    """Starting workers takes longer than scanning a small log."""
+    path = tmp_path / "log"
+    path.write_bytes(log_of(1, 100))
+    with Sharing([LogFile(str(path), SETTINGS)], Search(SIGNALS, reader_of), 4) as shared:
+        parts = [part for answer in shared.scan_files() for part in answer.parts]
+        with path.open("rb") as stream:
+            streamed = [*shared.scan_stream(0, LineBlocks(stream)), *shared.finish()]
+        assert shared._crew is None
+    assert united(parts) == united(part for answer in streamed for part in answer.parts) != {}
+
+
 def test_run_is_shared_out_too(tmp_path):
     """A large log's first run finds with several processes what it finds with one."""
     content = log_of(3, 40_000)

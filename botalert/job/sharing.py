@@ -294,7 +294,9 @@ class Sharing:
             if scanner.weight > MOST_HELD_KB:
                 self._is_all_held = False
                 yield Answer(scanner.take())
-        for answer in self._shared(self._chunks(number, rest)) if self._jobs > 1 else ():
+        else:
+            return
+        for answer in self._shared(self._chunks(number, rest)):
             assert answer.slot is not None
             self._free_slots.append(answer.slot)
             yield answer
