@@ -111,7 +111,7 @@ def test_a_failing_program_is_told(tmp_path: Path) -> None:
 
 
 def test_memory_is_that_of_all_processes() -> None:
-    """A child's memory counts in the sums, and only the larger process in the kernel's figure."""
+    """A child's memory counts in the sums."""
     hold = "import time; held = b'x' * 40_000_000; time.sleep(1.5)"
     both = (
         "import subprocess, sys; held = b'x' * 40_000_000; "
