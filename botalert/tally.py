@@ -228,6 +228,13 @@ class Tally:
         if mac:
             self.macs = first_names(self.macs, (mac,))
 
+    def needs_no_name(self, interface: str | None, mac: str | None) -> bool:
+        """Tell whether :meth:`name` would add nothing."""
+        return all(
+            not name or name in kept or len(kept) >= KEPT_NAMES
+            for name, kept in ((interface, self.interfaces), (mac, self.macs))
+        )
+
     @property
     def is_proven(self) -> bool:
         """Tell whether no more lines are kept as evidence."""

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from plain import fold
 
 from botalert.config.conditions import read_condition
-from botalert.grammar import ANY_PROGRAM, KernelReader
+from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
+from botalert.grammar.journal import JournalReader
+from botalert.grammar.ulogd import UlogdReader
 from botalert.log.blocks import LineBlocks
 from botalert.match import REFUSED, Condition, Signal, matches
-from botalert.model import Drop
+from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
@@ -116,6 +118,7 @@ SENDERS = [
     "kernel: ",
     "fw1 kernel: message repeated 3 times: [ ",
     "fw1 ulogd: [ 2071.364519] ",
+    "[ 12.345678] [99.000000] ",
 ]
 PREFIXES = [
     "DROP:",
@@ -156,6 +159,7 @@ HEADERS = [
     "LEN=60 TC=0 HOPLIMIT=64 FLOWLBL=1 ",
     "LEN=x TOS=0x10 PREC=0x00 TTL=64 ID=24049 ",
     "LEN=60 TTL=64 FRAG:185 ",
+    "LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=1 DF",
 ]
 TRANSPORTS = [
     "PROTO=TCP SPT=46418 DPT=25 WINDOW=64240 RES=0x00 SYN URGP=0 ",
@@ -169,6 +173,14 @@ TRANSPORTS = [
     "PROTO=UDP SPT=9 DPT=70000 LEN=40 ",
     "PROTO=UDP SPT=65535 DPT=65499 LEN=40 ",
     "PROTO=UDP SPT=09 DPT=25 LEN=40 ",
+    "PROTO=UDP SPT=4 DPT=25 LEN=40MARK=0x1 ",
+    "PROTO=UDP SPT=4 DPT=25",
+    "PROTO=UDP SPT=4 DPT=25]",
+    "PROTO=UDP SPT=4 DPT=25\r",
+    "PROTO=UDP SPT=4 DPT=2[SRC=1.2.3.4 DST=1.2.3.4 ]5 ",
+    "PROTO=TCP SPT=1 DPT=25 WINDOW=1 RES=0x00SYN URGP=0 ",
+    "PROTO=TCP SPT=1 DPT=25 WINDOW=1 RES=0x00 SYNURGP=0 ",
+    "PROTO=TCP SPT=1 DPT=25 WINDOW=1 RES=0x00 SYN URGP=0MARK=0x1f ",
     "PROTO=ICMP TYPE=8 CODE=0 ID=12 SEQ=2 ",
     "PROTO=ICMP TYPE=3 CODE=3 [SRC=192.168.9.9 DST=1.2.3.4 LEN=1 PROTO=UDP SPT=1 DPT=25 LEN=2 ] ",
     "PROTO=ICMPv6 TYPE=135 CODE=0 ",
@@ -181,7 +193,7 @@ TRANSPORTS = [
 
 
 HEADS = ["[ 2071.364519] ", "", "\0\0Nov 20 "]
-OUTS = ["OUT=eth0 ", "OUT= ", "OUT=ppp0 ", ""]
+OUTS = ["OUT=eth0[SRC=1.2.3.4 DST=1.2.3.4 ] ", "OUT=eth0 ", "OUT= ", "OUT=ppp0 ", ""]
 POOLS = [
     STAMPS, SENDERS, PREFIXES, INTERFACES, OUTS, MACS, ADDRESSES, HEADERS, TRANSPORTS,
 ]  # fmt: skip
@@ -276,6 +288,44 @@ def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span):
     for block in blocks_of(log, cuts):
         scanning.scan(block)
     assert united(scanning.take()) == plainly(log, asked, by, span)
+
+
+@given(logs(), signals(), readers())
+def test_lines_are_counted_as_they_are_read(log, signal, by):
+    """Whatever is looked for: packets and those that can't be read."""
+    counts = LineCounts()
+    Scanner([signal], by, counts=counts).scan(b"".join(line + b"\n" for line in log))
+    outcomes = [by.read(line) for line in log]
+    packets = sum(isinstance(outcome, Drop) for outcome in outcomes)
+    assert (counts.read, counts.packets) == (len(log), packets)
+    assert counts.unparsed == outcomes.count(Outcome.UNPARSED)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 5), logs(max_size=6)), max_size=6), signals())
+def test_places_may_come_in_any_order(parts, signal):
+    """A worker is given what is left; the first lines are those of the first places."""
+    scanning = Scanner([signal], reader())
+    for place, log in parts:
+        scanning.begin(place)
+        for block in blocks_of(log, [3]):
+            scanning.scan(block)
+    in_order = [line for _, log in sorted(parts, key=lambda part: part[0]) for line in log]
+    assert united(scanning.take()) == plainly(in_order, [signal], reader())
+
+
+@pytest.mark.parametrize("before", [b"", b"\0", b"\xef\xbb\xbf ", b"\t"])
+def test_json_is_read_however_it_begins(before):
+    """With a space behind the brace, and with what a crash left before it."""
+    entry = (
+        b'{ "oob.prefix": "DROP", "oob.in": "eth1", "ip.protocol": 17, "src_ip": "192.168.1.10", '
+        b'"dest_ip": "198.51.100.1", "src_port": 4, "dest_port": 25}'
+    )
+    stamps = StampReader(NOW, UTC)
+    by = AutoReader(reader(), JournalReader(["kernel"], stamps), UlogdReader(stamps))
+    scanning = Scanner([Signal("mail", (read_condition("DPT", "25"),))], by)
+    scanning.scan(b"x\n" + before + entry + b"\nx\n")
+    assert len(united(scanning.take())) == 1
 
 
 class Stream:

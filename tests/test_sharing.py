@@ -336,3 +336,20 @@ def test_run_is_shared_out_too(tmp_path):
             del detection["alerted"]
     assert found[0] == found[1]
     assert len(found[0]) > 50
+
+
+def test_rotation_in_the_middle_of_a_scan_changes_nothing(small_pieces, tmp_path, monkeypatch):
+    """The file that was there is read to its end, whatever its name is by then."""
+    path = tmp_path / "log"
+    content = log_of(5, 400)
+    path.write_bytes(content)
+    small_pieces(5000)
+    started = Sharing._started
+
+    def rotated(shared: Sharing) -> object:
+        if path.exists():
+            path.rename(tmp_path / "log.1")
+        return started(shared)
+
+    monkeypatch.setattr(Sharing, "_started", rotated)
+    assert scanned([path], 2)[:2] == (plainly(content), len(content))

@@ -1,5 +1,7 @@
 """The forms in which a log's lines are written, and the reader that tells them apart."""
 
+import re
+
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.lines import LineReader
 from botalert.grammar.ulogd import UlogdReader
@@ -16,6 +18,8 @@ FORMS = (AUTO, TEXT, JOURNAL, ULOGD)
 _ULOGD_KEYS = (b'"oob.', b'"raw.pktlen"', b'"ip.protocol"')
 # What a crash or an editor leaves before a line.
 _BEFORE_A_LINE = b"\0\xef\xbb\xbf \t"
+JSON_LINE = re.compile(rb"^[\0\xef\xbb\xbf \t]*+\{[^\n]*+", re.MULTILINE)
+"""A line that is read as JSON, in a block of lines."""
 
 
 class AutoReader:

@@ -56,16 +56,21 @@ UNTOLD = frozenset({"URGP"})
 _DAY = r"(?:[A-Z][a-z][a-z] [ 1-3][0-9] |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])"
 _HOUR = r"(?:[01][0-9]|2[0-3]):"
 _CLOCK = r"[0-5][0-9]:[0-5][0-9](?:\.[0-9]++|)"
-_SENDER = r"[^ \n]*+ [^ \n]++ [^ \n]++ "
+# A bracket begins an uptime, which is no sender's.  No text here is longer than
+# what kernels and hosts have: what is remembered of lines stays small.
+_SENDER = r"[^ \n]{0,9}+ [^ \n\[][^ \n]{0,254}+ [^ \n\[][^ \n]{0,63}+ "
 _UPTIME = r"\[ *+[0-9]{1,12}+\.[0-9]{6}\] "
-_FLOW = r"[^=\n]*+=[^ \n]*+ OUT=[^ \n]*+ (?:MAC=[0-9a-fA-F:]*+ SRC=|SRC=)[0-9a-f.:]++"
+_FLOW = (
+    r"[^=\n]{0,255}+=[^ \n]{0,64}+ OUT=[^ \n]{0,64}+ "
+    r"(?:MAC=[0-9a-fA-F:]{0,255}+ SRC=|SRC=)[0-9a-f.:]{1,45}+"
+)
 _IPV4 = "LEN=[0-9]++ TOS=[0-9A-Fx]++ PREC=[0-9A-Fx]++ TTL=[0-9]++ ID=[0-9]++ "
 _IPV6 = "LEN=[0-9]++ TC=[0-9]++ HOPLIMIT=[0-9]++ FLOWLBL=[0-9]++ "
 # Columns of one value each, and what it becomes.
 _VALUES: dict[str, Callable[[str], str]] = {"protocol": protocol_name, "sport": str, "dport": str}
 _PORT = "[1-5][0-9]{4}|[1-9][0-9]{0,3}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|0"
-_SEQUENCE = "(?:SEQ=[0-9]++ ACK=[0-9]++ |)WINDOW=[0-9]++ RES=0x[0-9A-F]{2}"
-_MARK = "MARK=0x[0-9a-f]++|"
+_SEQUENCE = "(?:SEQ=[0-9]++ ACK=[0-9]++ |)WINDOW=[0-9]++ RES=0x[0-9A-F]{2} "
+_MARK = " MARK=0x[0-9a-f]++|"
 
 
 def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) -> "re.Pattern[str]":
@@ -87,7 +92,7 @@ def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) ->
     ports = f"SPT={column('sport', _PORT)} DPT={column('dport', _PORT)} "
     # The last of the words that stand for flags is URGP's name.
     tcp = column("window", _SEQUENCE) + column("flags", "[A-Z ]*+") + "(?<=URGP)="
-    tail = f"[0-9]++ ?+{column('mark', _MARK)} *+"
+    tail = f"[0-9]++{column('mark', _MARK)} *+"
     icmp = column("icmp", "TYPE=[0-9]++ CODE=[0-9]++ (?:ID=[0-9]++ SEQ=[0-9]++|) *+")
     # Without a program's name, what a tag is depends on what follows it.
     sender = f"({_SENDER})(?:{_UPTIME}|)"
@@ -95,9 +100,9 @@ def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) ->
         sender = rf"({_SENDER}(?:(?={_UPTIME})\[|))(?:(?<=\[){_UPTIME[2:]}|)"
     stamp = f"({_DAY}{_HOUR})({_CLOCK})" if by_hour else f"({_DAY})({_HOUR}{_CLOCK})"
     return lazy_pattern(
-        f"(?:{stamp}{sender}({_FLOW}) DST=([0-9a-f.:]++) "
+        f"(?:{stamp}{sender}({_FLOW}) DST=([0-9a-f.:]{1, 45}+) "
         + column("header", f"{_IPV4}|{_IPV6}")
-        + column("fragment", "[CDEFM ]*+")
+        + column("fragment", "[CDEFM ]*+(?<= )")
         + f"PROTO={column('protocol', '[A-Za-z0-9]++')} "
         + f"(?:{ports}(?:{tcp}|LEN=){tail}|{icmp})"
         + r"|([^\n]*+))\n"

@@ -81,10 +81,18 @@ def named_logs(config: Config, paths: Sequence[str]) -> list[SelectedLog]:
 
 
 class LogFile(NamedTuple):
-    """One file of a log, or the journal, or "-"; and how its lines are read."""
+    """
+    One file of a log, or the journal, or "-".
+
+    Attributes:
+        path: Its name.
+        settings: How its lines are read.
+        descriptor: Where it is open, if it is.
+    """
 
     path: str
     settings: LogSettings
+    descriptor: int | None = None
 
 
 def files_of(logs: Sequence[SelectedLog]) -> list[LogFile]:
@@ -102,5 +110,5 @@ def opened_by_hand(file: LogFile, span: Span = ALWAYS) -> Iterator[LogStream]:
         with journal.opened(file.path, *span, every_transport=any_program) as stream:
             yield stream
     else:
-        with unpack.opened(file.path) as stream:
+        with unpack.opened(file.path, descriptor=file.descriptor) as stream:
             yield stream

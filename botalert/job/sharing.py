@@ -10,6 +10,7 @@ it does not matter who found it, nor when.
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
@@ -220,12 +221,13 @@ class Sharing:
     def __init__(
         self, files: Sequence[LogFile], search: Search, jobs: int, meter: Meter | None = None
     ) -> None:
-        self._files = files
+        self._files = list(files)
+        self._held = ExitStack()
         self._search = search
         self._jobs = jobs
         self._meter = meter
         self._counter: Counter = _to_nobody if meter is None else meter.read
-        self._own = Worker(files, search, self._counter)
+        self._own = Worker(self._files, search, self._counter)
         self._crew: Crew[Task, Answer] | None = None
         self._free_slots = deque(range(jobs * TASKS_EACH))
         self._memory: mmap | None = None
@@ -244,6 +246,7 @@ class Sharing:
         """End the workers, whatever they are doing."""
         if self._crew is not None:
             self._crew.__exit__(kind, error, trace)
+        self._held.close()
 
     def scan_files(self) -> Iterator[Answer]:
         """
@@ -321,9 +324,20 @@ class Sharing:
         whole = [Part(0, united(parts))] if self._is_all_held else parts
         yield Answer(whole)
 
+    def _hold(self, number: int, shape: "_Shape") -> None:
+        """Keep a file open that several will read: it may be rotated meanwhile."""
+        file = self._files[number]
+        if shape.size > RANGE_BYTES and not shape.is_packed:
+            with suppress(OSError):  # Who reads it tells why.
+                descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+                self._held.callback(os.close, descriptor)
+                self._files[number] = file._replace(descriptor=descriptor)
+
     def _scan_ranges(
         self, shapes: Sequence["_Shape"], without: Collection[int]
     ) -> Iterator[Answer]:
+        for number, shape in enumerate(shapes):
+            self._hold(number, shape)
         tasks = [
             task
             for number, shape in enumerate(shapes)

@@ -20,7 +20,7 @@ from botalert.grammar.packets import canonical_address
 from botalert.grammar.patterns import lazy_pattern
 from botalert.match import Signal, matches, sender_mac
 from botalert.model import Drop, Hit, Outcome
-from botalert.scan.kinds import ODD, UNWANTED, Classifier, Kind
+from botalert.scan.kinds import ODD, STRANGE, Classifier, Kind
 from botalert.scan.sieve import Sieve
 from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, rank, unite, weight
 from botalert.times import ALWAYS, Span
@@ -97,10 +97,11 @@ class Scanner:
         self._span = span
         self._counts = counts
         self._parts: list[Part] = []
+        self._done: list[Part] = []
         self._taken: dict[tuple[str, str], tuple[Distinct, Distinct]] = {}
         self._latest: Tallies = {}
         # How many lines of evidence and which names earlier parts have.
-        self._earlier: dict[tuple[str, str], tuple[int, frozenset[str | None]]] = {}
+        self._earlier: dict[tuple[str, str], Tally] = {}
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._unproven: dict[tuple[object, ...], Kind] = {}
         # One object for each text: the same few are compared all the time.
@@ -134,11 +135,15 @@ class Scanner:
 
     def begin(self, place: int) -> None:
         """
-        Say that what follows stands at *place*, which no place before exceeds.
+        Say that what follows stands at *place*.
 
         Only evidence and names depend on the order of reading, so what is
         counted may be of any part; but what would give some begins a new one.
+        If *place* is before what was scanned last, nothing of that is known
+        any more: its evidence may not be the first.
         """
+        if self._parts and place < self._parts[-1].place:
+            self._done = self.take()
         for key, kind in self._unproven.items():
             kind.settle()
             del self._kinds[key]
@@ -162,9 +167,10 @@ class Scanner:
         self._latest.clear()
         self._earlier.clear()
         self._weight = 0
-        parts, self._parts = self._parts, []
-        if parts:
-            self.begin(parts[-1].place)
+        parts = self._done + self._parts
+        place = self._parts[-1].place
+        self._done, self._parts = [], []
+        self.begin(place)
         return parts
 
     @property
@@ -196,6 +202,7 @@ class Scanner:
         rows = classifier.rows(text.decode("latin-1"))
         kinds = self._kinds
         ranks = self._ranks
+        counts = self._counts is not None
         packets = len(rows)
         # Looked up as the loop goes on: a kind found in one row is known in the next.
         found = map(kinds.get, map(classifier.key, rows))
@@ -203,10 +210,11 @@ class Scanner:
             kind = known or self._new_kind(classifier, row, lines[index])
             destinations = kind.destinations
             if destinations is None:
-                if kind is not UNWANTED:
+                if kind is STRANGE:
                     packets -= 1
-                    if kind is ODD:
-                        self._read(lines[index])
+                elif kind is ODD or (counts and canonical_address(row[DESTINATION]) is None):
+                    packets -= 1
+                    self._read(lines[index])
                 continue
             destination = row[DESTINATION]
             if kind.limit is not None and ranks.get(destination, 0) > kind.limit:
@@ -268,7 +276,7 @@ class Scanner:
         self._new_destinations = 0
         self._shared.clear()
         self._ranks.clear()
-        self._weight = weight(self._latest)
+        self._weight = sum(weight(part.tallies) for part in self._parts)
 
     def _read(self, line: bytes) -> None:
         """Read *line* by itself and count it."""
@@ -292,7 +300,7 @@ class Scanner:
             tally = self._parts[-1].tallies[key] = self._latest[key] = self._begun(key)
             self._weight += TALLY_KB
         elif tally is not self._parts[-1].tallies.get(key):
-            tally = self._continued(key, tally, {interface, mac})
+            tally = self._continued(key, tally, interface, mac)
         tally.name(interface, mac)
         return tally
 
@@ -302,15 +310,23 @@ class Scanner:
             return Tally()
         return Tally(destinations=Distinct.beyond(destinations), ports=Distinct.beyond(ports))
 
-    def _continued(self, key: tuple[str, str], tally: Tally, names: set[str | None]) -> Tally:
+    def _continued(
+        self, key: tuple[str, str], tally: Tally, interface: str | None, mac: str | None
+    ) -> Tally:
         """Give *tally*, of an earlier part, or one of this part if that is to have something."""
-        lines, known = self._earlier.get(key, (0, frozenset((None, ""))))
-        lines += len(tally.evidence)
-        known = known.union(tally.interfaces, tally.macs)
-        if lines >= KEPT_LINES and names <= known:
+        earlier = self._earlier.get(key, Tally())
+        lines = KEPT_LINES - earlier.lines_wanted + len(tally.evidence)
+        named = Tally(
+            interfaces=earlier.interfaces + tally.interfaces,
+            macs=earlier.macs + tally.macs,
+            lines_wanted=max(KEPT_LINES - lines, 0),
+        )
+        if not named.lines_wanted and named.needs_no_name(interface, mac):
             return tally
-        self._earlier[key] = lines, known
-        continued = Tally(lines_wanted=max(KEPT_LINES - lines, 0))
+        self._earlier[key] = named
+        continued = self._begun(key)
+        continued.lines_wanted = named.lines_wanted
+        self._weight += TALLY_KB
         self._parts[-1].tallies[key] = self._latest[key] = continued
         return continued
 

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from botalert.grammar.forms import JSON_LINE
 from botalert.match import Condition, Pattern, Range, Signal, Text
 
 Needle = tuple[bytes, ...]
@@ -18,8 +19,10 @@ Needle = tuple[bytes, ...]
 
 # Every packet line that can be read has a source.
 _ANY_PACKET: Needle = (b"SRC=",)
-# What every line of a JSON log contains, and hardly one of a text log.
-_JSON_OBJECT = b'{"'
+# What an ICMP error quotes may stand anywhere, also within a value, which then
+# is not what is jumped to.
+_QUOTE = b"[SRC="
+_DIGITS = re.compile(rb"[0-9]++")
 _PORTS = ("SPT", "DPT")
 _INTERFACES = ("IN", "OUT")
 
@@ -92,7 +95,10 @@ def literals(signals: Sequence[Signal]) -> tuple[bytes, ...]:
         for each in wanted
         for part in max(each, key=lambda needle: (shared[needle], min(map(len, needle))))
     )
-    return tuple(chosen) if len(chosen) <= _MOST_LITERALS else _ANY_PACKET
+    if len(chosen) > _MOST_LITERALS:
+        return _ANY_PACKET
+    # Behind IN= no quote can follow: the packet would not begin there.
+    return tuple(chosen if all(part.startswith(b"IN=") for part in chosen) else [*chosen, _QUOTE])
 
 
 def wanted_ports(signals: Iterable[Signal]) -> frozenset[bytes] | None:
@@ -128,7 +134,6 @@ class Sieve:
         self._ports = wanted_ports(signals)
         self._json = json
         self._jumps = [_jump(literal) for literal in self._literals]
-        self._json_jump = _jump(_JSON_OBJECT)
         self._blocks_to_pass = 0
 
     def lines(self, block: bytes) -> list[bytes] | None:
@@ -143,9 +148,9 @@ class Sieve:
         spans: dict[int, int] = {}
         for jump in self._jumps:
             self._add_spans(spans, jump, block, self._ports)
-        has_json = self._json and b"{" in block and _JSON_OBJECT in block
+        has_json = self._json and b"{" in block
         if has_json:
-            self._add_spans(spans, self._json_jump, block, None)
+            spans.update(found.span() for found in JSON_LINE.finditer(block))
         ordered = sorted(spans.items()) if has_json or len(self._jumps) > 1 else spans.items()
         lines = [block[start:end] for start, end in ordered]
         if len(block) >= _TELLING_BYTES and sum(map(len, lines)) > _DENSE * len(block):
@@ -155,7 +160,7 @@ class Sieve:
     def may_want(self, line: bytes) -> bool:
         """Tell whether *line* is one of those that :meth:`lines` gives, or nearly so."""
         return any(literal in line for literal in self._literals) or (
-            self._json and _JSON_OBJECT in line
+            self._json and JSON_LINE.match(line) is not None
         )
 
     @staticmethod
@@ -171,10 +176,13 @@ class Sieve:
             start = rfind(b"\n", 0, at) + 1
             if ports is not None:
                 port = rfind(b"DPT=", start, end) + 4
-                space = find(b" ", port, end)
-                # Of two the first counts, and one may stand in a rule's prefix.
-                if block[port : space if space >= 0 else end] not in ports and (
-                    port < 4 or find(b"DPT=", start, port - 4) < 0
+                digits = _DIGITS.match(block, port, end)
+                # Of two the first counts, and one may stand in a rule's prefix
+                # or in what an ICMP error quotes.
+                if (
+                    (digits is None or digits[0] not in ports)
+                    and (port < 4 or find(b"DPT=", start, port - 4) < 0)
+                    and find(_QUOTE, start, end) < 0
                 ):
                     continue
             spans[start] = end
