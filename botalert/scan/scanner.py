@@ -29,7 +29,7 @@ from botalert.times import ALWAYS, Span
 _MOST_KINDS = 4096
 _MOST_DESTINATIONS = 1 << 15
 _MOST_RANKS = 4096
-# So many lines at first are read one by one.
+# So many lines at first are read one by one, for one signal.
 _FEW_LINES = 40
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -115,7 +115,7 @@ class Scanner:
         # Compiling its pattern takes longer than reading a few lines.
         self._classifier: Classifier | None = None
         self._kernel: KernelReader | None = None
-        self._few_left = _FEW_LINES
+        self._few_left = _FEW_LINES // max(len(signals), 1)
         if isinstance(kernel, KernelReader):
             if counts is None:
                 self._sieve = Sieve(signals, json=isinstance(reader, AutoReader))
