@@ -13,6 +13,7 @@ from plain import fold
 from botalert.config.conditions import read_condition
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
+from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
 from botalert.grammar.ulogd import UlogdReader
 from botalert.log.blocks import LineBlocks
 from botalert.match import REFUSED, Condition, Signal, matches
@@ -419,3 +420,31 @@ def test_packets_are_chosen_by_time_with_the_end_outside():
     assert seen(Span(eleven, eleven + timedelta(hours=1))) == 1
     assert seen(Span(eleven, None)) == 2
     assert seen(Span(None, eleven)) == 1
+
+
+@pytest.mark.parametrize("by_hour", [False, True])
+@pytest.mark.parametrize("any_program", [False, True])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Nov 20 23:58:33 fw1 kernel: [ 2071.364519] Shorewall:loc2net:DROP:IN=eth1 OUT=eth0 "
+        "MAC=66:3e:06:4e:33:1a:02:00:c0:a8:02:14:08:00 SRC=192.168.1.10 DST=198.51.100.1 LEN=60 "
+        "TOS=0x00 PREC=0x00 TTL=63 ID=1 DF PROTO=TCP SPT=46418 DPT=25 WINDOW=64240 RES=0x00 SYN "
+        "URGP=0 ",
+        "2026-11-20T23:58:33.105166+00:00 fw1 kernel: [UFW BLOCK] IN=eth1 OUT= MAC= "
+        "SRC=192.168.1.10 DST=198.51.100.1 LEN=60 TOS=0x10 PREC=0x00 TTL=63 ID=5 PROTO=UDP "
+        "SPT=5 DPT=25 LEN=40",
+        "2026-11-20T23:58:33Z fw1 kernel: IN=br-lan OUT=eth0.100 "
+        "SRC=fe80:0000:0000:0000:0000:0000:0000:0001 DST=2001:0db8:0000:0000:0000:0000:0000:0001 "
+        "LEN=60 TC=0 HOPLIMIT=64 FLOWLBL=1234 PROTO=ICMPv6 TYPE=128 CODE=0 ID=1 SEQ=2 ",
+        "Nov  9 23:58:33 fw1 kernel: x IN= OUT=eth0 SRC=10.0.0.1 DST=10.0.0.2 LEN=60 TOS=0x00 "
+        "PREC=0x00 TTL=64 ID=1 CE DF PROTO=TCP SPT=5 DPT=80 SEQ=1 ACK=2 WINDOW=1 RES=0x00 ACK SYN "
+        "URGP=0 MARK=0x1 ",
+    ],
+)
+def test_what_kernels_and_daemons_write_is_ordinary(line, any_program, by_hour):
+    """Or it would be read one by one, which nothing but the time it takes would tell."""
+    for asked in ((), tuple(COLUMNS)):
+        pattern = line_pattern(asked, any_program=any_program, by_hour=by_hour)
+        (row,) = pattern.findall(f"{line}\n")
+        assert row[-1] == "" and row[DESTINATION] in line

@@ -60,9 +60,10 @@ _CLOCK = r"[0-5][0-9]:[0-5][0-9](?:\.[0-9]++|)"
 # what kernels and hosts have: what is remembered of lines stays small.
 _SENDER = r"[^ \n]{0,9}+ [^ \n\[][^ \n]{0,254}+ [^ \n\[][^ \n]{0,63}+ "
 _UPTIME = r"\[ *+[0-9]{1,12}+\.[0-9]{6}\] "
+_ADDRESS = r"[0-9a-f.:]{1,45}+"
 _FLOW = (
     r"[^=\n]{0,255}+=[^ \n]{0,64}+ OUT=[^ \n]{0,64}+ "
-    r"(?:MAC=[0-9a-fA-F:]{0,255}+ SRC=|SRC=)[0-9a-f.:]{1,45}+"
+    rf"(?:MAC=[0-9a-fA-F:]{{0,255}}+ SRC=|SRC=){_ADDRESS}"
 )
 _IPV4 = "LEN=[0-9]++ TOS=[0-9A-Fx]++ PREC=[0-9A-Fx]++ TTL=[0-9]++ ID=[0-9]++ "
 _IPV6 = "LEN=[0-9]++ TC=[0-9]++ HOPLIMIT=[0-9]++ FLOWLBL=[0-9]++ "
@@ -100,7 +101,7 @@ def line_pattern(asked: Collection[str], *, any_program: bool, by_hour: bool) ->
         sender = rf"({_SENDER}(?:(?={_UPTIME})\[|))(?:(?<=\[){_UPTIME[2:]}|)"
     stamp = f"({_DAY}{_HOUR})({_CLOCK})" if by_hour else f"({_DAY})({_HOUR}{_CLOCK})"
     return lazy_pattern(
-        f"(?:{stamp}{sender}({_FLOW}) DST=([0-9a-f.:]{1, 45}+) "
+        f"(?:{stamp}{sender}({_FLOW}) DST=({_ADDRESS}) "
         + column("header", f"{_IPV4}|{_IPV6}")
         + column("fragment", "[CDEFM ]*+(?<= )")
         + f"PROTO={column('protocol', '[A-Za-z0-9]++')} "
