@@ -7,6 +7,7 @@ must agree with it; a property test holds it to that.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import ClassVar, Final, NamedTuple
@@ -18,7 +19,7 @@ from botalert.model import Drop, Packet
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
 
 
-class Test:
+class Test(ABC):
     """
     One value of a condition: whole values, without white space around them.
 
@@ -29,13 +30,13 @@ class Test:
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def holds(self, value: str) -> bool:
         """Tell whether *value*, as logged, is what the condition asks for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self) -> str:
         """Say the value for people."""
-        raise NotImplementedError
 
     def _asked(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in self.__match_args__)

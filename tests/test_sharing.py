@@ -353,3 +353,16 @@ def test_rotation_in_the_middle_of_a_scan_changes_nothing(small_pieces, tmp_path
 
     monkeypatch.setattr(Sharing, "_started", rotated)
     assert scanned([path], 2)[:2] == (plainly(content), len(content))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_process_gives_away_what_it_holds_within_a_file(small_pieces, tmp_path, packed):
+    """Memory follows what is found, not how large the files are."""
+    content = log_of(6, 3000)
+    path = tmp_path / "log"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    small_pieces(300)
+    with Sharing([LogFile(str(path), SETTINGS)], Search(SIGNALS, reader_of), 1) as shared:
+        answers = list(shared.scan_files())
+    assert sum(bool(answer.parts) for answer in answers) > 5
+    assert united(part for answer in answers for part in answer.parts) == plainly(content)

@@ -10,7 +10,7 @@ from botalert.config import Config
 
 def message_ids(config: Config, machine: str) -> Iterator[str]:
     """Give Message-IDs without end, none of which is given anywhere else."""
-    import uuid  # It takes as long as a quiet run has nothing new.
+    import uuid  # A run that finds nothing needs none.
 
     assert config.recipients is not None
     domain = config.recipients.sender.address.rpartition("@")[2]

@@ -158,10 +158,10 @@ class Worker:
         if isinstance(task, Chunk):
             for block in self._blocks(task):
                 scanner.scan(block)
-            return Answer(self._taken_if_many(), slot=task.slot)
+            return Answer(self.taken_if_many(), slot=task.slot)
         read_bytes, error = self._scan_range(scanner, task)
         fault = None if error is None else (task.place, error)
-        return Answer(self._taken_if_many(), read_bytes, fault)
+        return Answer(self.taken_if_many(), read_bytes, fault)
 
     def scanner(self, file: int, place: int) -> Scanner:
         """Give the scanner for lines of *file* that stand at *place*."""
@@ -199,7 +199,8 @@ class Worker:
             yield self._memory[start : start + length]
             start += length
 
-    def _taken_if_many(self) -> list[Part]:
+    def taken_if_many(self) -> list[Part]:
+        """Give away what was found, if it is much."""
         many = sum(scanner.weight for scanner in self._scanners.values()) > MOST_HELD_KB
         return self._taken() if many else []
 
@@ -259,13 +260,8 @@ class Sharing:
         if self._meter is not None:
             for shape in shapes:
                 self._meter.expect(shape.size if shape.is_file else None)
-        if self._jobs == 1 or (
-            all(shape.is_file for shape in shapes)
-            and sum(shape.size for shape in shapes) < SHARED_BYTES
-        ):
-            for number in range(len(self._files)):
-                yield self._own(Range(_place(number), number))
-        else:
+        alone: Collection[int] = range(len(shapes))
+        if self._jobs > 1 and sum(shape.size for shape in shapes) >= SHARED_BYTES:
             # An archive is unpacked by one process; if there are too few of
             # them for all, this one unpacks for the others.
             spread = sum(shape.is_packed for shape in shapes) >= self._jobs
@@ -275,8 +271,8 @@ class Sharing:
                 if not shape.is_file or (shape.is_packed and not spread)
             ]
             yield from self._scan_ranges(shapes, alone)
-            for number in alone:
-                yield from self._scan_alone(number)
+        for number in alone:
+            yield from self._scan_alone(number)
         yield from self.finish()
 
     def scan_stream(self, number: int, blocks: Iterable[bytes]) -> Iterator[Answer]:
@@ -294,9 +290,9 @@ class Sharing:
             scanned_bytes += len(block)
             if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
                 break
-            if scanner.weight > MOST_HELD_KB:
+            if parts := self._own.taken_if_many():
                 self._is_all_held = False
-                yield Answer(scanner.take())
+                yield Answer(parts)
         else:
             return
         for answer in self._shared(self._chunks(number, rest)):

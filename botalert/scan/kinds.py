@@ -98,8 +98,8 @@ class Kind:
         self.limit = max(known) if known and len(known) == len(limits) else None
 
 
-# What needs no counting: lines that no signal wants; that are no packets;
-# and that have to be read one by one.
+# What needs no counting: packets that no signal wants (UNWANTED), lines that are
+# no packets (STRANGE), and lines that have to be read one by one (ODD).
 _NEVER = Period(datetime.min, datetime.min)
 UNWANTED = Kind((), _NEVER, "", "")
 STRANGE = Kind((), _NEVER, "", "")

@@ -65,12 +65,6 @@ class Truth:
         """How many pairs of machine and port there are; so many detections."""
         return sum(self.sources.values())
 
-    def only(self, wanted: Sequence[str]) -> "Truth":
-        """Give what holds if only these ports are asked for."""
-        ports = {port: count for port, count in self.ports.items() if port in wanted}
-        sources = {port: count for port, count in self.sources.items() if port in wanted}
-        return Truth(self.lines, self.packets, sum(ports.values()), ports, sources)
-
 
 @dataclass(frozen=True)
 class Log:
