@@ -12,34 +12,46 @@ part, so its count is exact however the parts are grouped, and the k-th hash
 tells how many there were.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import compress
+from operator import methodcaller
 from typing import Self
 from zlib import crc32
 
 from botalert.model import Hit
 
 KEPT_ITEMS = 256
-# So many are held before those too many are sorted out.
-MOST_ITEMS = 384
+# So many are held before those too many are sorted out: as many as Python's
+# dict holds before it doubles its 512 slots.
+MOST_ITEMS = 341
 KEPT_LINES = 5
 KEPT_NAMES = 16
 EVIDENCE_CHARACTERS = 2048
 
 # An ordinary source: most of it is evidence, and what a scan remembers of its lines.
-TALLY_KB = 16
+TALLY_KB = 4
 _ITEMS_OF_ONE_KB = 8
 
 _HASH_SPAN = 1 << 64
+_HASH_MASK = _HASH_SPAN - 1
 # 2 to the 64th over the golden ratio (Knuth, TAOCP 3, 6.4: multiplicative
 # hashing): CRCs of neighbours are far apart, but not independent.
 _SPREAD = 0x9E3779B97F4A7C15
 
 
+_encoded = methodcaller("encode", "utf-8", "surrogatepass")
+
+
 def rank(item: str) -> int:
     """Give the hash that decides which items are kept: those with the smallest."""
     # A cryptographic hash took four times as long, and estimated no better.
-    return crc32(item.encode("utf-8", "surrogatepass")) * _SPREAD % _HASH_SPAN
+    return crc32(_encoded(item)) * _SPREAD & _HASH_MASK
+
+
+def _ranks(items: Iterable[str]) -> list[int]:
+    """Give the :func:`rank` of each of many *items*."""
+    return [crc * _SPREAD & _HASH_MASK for crc in map(crc32, map(_encoded, items))]
 
 
 class Distinct:
@@ -48,18 +60,22 @@ class Distinct:
 
     Attributes:
         overflowed: Whether there were more than are kept.
+        limit: Beyond which rank no item is kept any more; None if all are.
     """
 
-    __slots__ = ("_counts", "_largest", "overflowed")
+    __slots__ = ("_counts", "limit", "overflowed")
 
     def __init__(
-        self, counts: Mapping[str, int] | None = None, *, overflowed: bool = False
+        self,
+        counts: Mapping[str, int] | None = None,
+        *,
+        overflowed: bool = False,
+        limit: int | None = None,
     ) -> None:
         # More than are kept, at times: sorting many at once takes less time.
         self._counts: dict[str, int] = {}
         self.overflowed = False
-        # Of the items kept, the largest rank; None if none had to go yet.
-        self._largest: tuple[int, str] | None = None
+        self.limit = limit
         if counts:
             self.add_all(counts)
         if overflowed:
@@ -68,10 +84,7 @@ class Distinct:
     @classmethod
     def beyond(cls, other: Self) -> Self:
         """Begin a set to be merged with *other*: it need not keep what that would not."""
-        distinct = cls()
-        distinct.overflowed = other.overflowed
-        distinct._largest = other._largest
-        return distinct
+        return cls(overflowed=other.overflowed, limit=other.limit)
 
     def add(self, item: str, count: int) -> None:
         """Count *item*, *count* times."""
@@ -79,20 +92,29 @@ class Distinct:
 
     def add_all(self, counts: Mapping[str, int]) -> None:
         """Count each of *counts*."""
-        own, largest = self._counts, self._largest
-        if not own and len(counts) <= KEPT_ITEMS:
-            own.update(counts)
-            return
+        own, limit = self._counts, self.limit
         for item, count in counts.items():
             if item in own:
                 own[item] += count
-            elif largest is None or (rank(item), item) < largest:
+            elif limit is None or rank(item) <= limit:
                 own[item] = count
+        if len(own) > MOST_ITEMS:
+            self._overflow()
+
+    def count_all(self, items: Sequence[str]) -> None:
+        """Count each of *items* once."""
+        own, limit = self._counts, self.limit
+        if limit is not None:
+            items = list(compress(items, map(limit.__ge__, _ranks(items))))
+        for item in items:
+            own[item] = own.get(item, 0) + 1
         if len(own) > MOST_ITEMS:
             self._overflow()
 
     def merge(self, other: Self) -> None:
         """Add all that *other* counted."""
+        if other.limit is not None and (self.limit is None or other.limit < self.limit):
+            self.limit = other.limit
         self.add_all(other._counts)
         if other.overflowed:
             self._overflow()
@@ -100,15 +122,14 @@ class Distinct:
     def _overflow(self) -> None:
         """Keep the items of the smallest ranks."""
         self.overflowed = True
-        ranked = sorted(zip(map(rank, self._counts), self._counts, strict=True))[:KEPT_ITEMS]
-        self._counts = {item: self._counts[item] for _, item in ranked}
-        if len(ranked) == KEPT_ITEMS:
-            self._largest = ranked[-1]
-
-    @property
-    def limit(self) -> int | None:
-        """Beyond which rank no item is kept any more; None if all are."""
-        return None if self._largest is None else self._largest[0]
+        ranks = _ranks(self._counts)
+        if len(ranks) < KEPT_ITEMS:
+            return
+        limit = self.limit = sorted(ranks)[KEPT_ITEMS - 1]
+        kept = [pair for pair in zip(ranks, self._counts, strict=True) if pair[0] <= limit]
+        if len(kept) > KEPT_ITEMS:  # Some have the same rank.
+            kept = sorted(kept)[:KEPT_ITEMS]
+        self._counts = {item: self._counts[item] for _, item in kept}
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -124,9 +145,9 @@ class Distinct:
     def distinct(self) -> int:
         """Tell how many distinct items there were; an estimate if not all are kept."""
         kept = len(self.counts)
-        if self._largest is None:
+        if self.limit is None:
             return kept
-        return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(self._largest[0], 1))
+        return round((KEPT_ITEMS - 1) * _HASH_SPAN / max(self.limit, 1))
 
     def ranked(self) -> dict[str, int]:
         """Give the kept items by count downwards, then by name."""
@@ -138,11 +159,21 @@ class Distinct:
             return NotImplemented
         return self.counts == other.counts and self.overflowed == other.overflowed
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle only what is kept."""
+        return _restored, (self.counts, self.overflowed, self.limit)
+
     def __repr__(self) -> str:
         """Show what is kept."""
         return f"Distinct({self.counts!r}, overflowed={self.overflowed})"
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _restored(counts: dict[str, int], overflowed: bool, limit: int | None) -> Distinct:
+    distinct = Distinct(limit=limit)
+    distinct._counts, distinct.overflowed = counts, overflowed
+    return distinct
 
 
 class Tally:
@@ -208,18 +239,17 @@ class Tally:
 
     def count(
         self,
-        packets: int,
         first: datetime,
         last: datetime,
-        destinations: Mapping[str, int],
+        destinations: Sequence[str],
         port: str,
     ) -> None:
-        """Count *packets* to *destinations* and *port*, if it is not empty, seen in that time."""
-        self.packets += packets
+        """Count packets to *destinations* and *port*, if it is not empty, seen in that time."""
+        self.packets += len(destinations)
         self._see(first, last)
-        self.destinations.add_all(destinations)
+        self.destinations.count_all(destinations)
         if port:
-            self.ports.add(port, packets)
+            self.ports.add(port, len(destinations))
 
     def name(self, interface: str | None, mac: str | None) -> None:
         """Note where a packet came in, and the hardware address of who sent it."""

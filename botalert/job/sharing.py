@@ -50,7 +50,7 @@ _SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
 _PLACES_BITS = 48
 _COUNTER_BYTES = 8
 # A worker that has found more, in KB, gives it away.
-MOST_HELD_KB = 52000
+MOST_HELD_KB = 40000
 
 Counter = Callable[[int], None]
 """Told how many more bytes were read."""

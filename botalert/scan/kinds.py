@@ -44,35 +44,21 @@ class Kind:
     Lines that differ only in what is counted here.
 
     Attributes:
-        destinations: How many of them each DST has; None if nothing is counted.
-        limit: Beyond which rank no DST is kept; None if all are.
-        passed: How many have a DST that is not kept.
+        destinations: The DST of each since the last settling; None if nothing is counted.
         first: The earliest clock.
         last: The latest.
         is_proven: Whether no tally needs more evidence.
     """
 
-    __slots__ = (
-        "_period",
-        "_port",
-        "_tallies",
-        "destinations",
-        "first",
-        "is_proven",
-        "last",
-        "limit",
-        "passed",
-    )
+    __slots__ = ("_period", "_port", "_tallies", "destinations", "first", "is_proven", "last")
 
     def __init__(self, tallies: Sequence[Tally], period: Period, clock: str, port: str) -> None:
-        self.destinations: dict[str, int] | None = {} if tallies else None
-        self.passed = 0
+        self.destinations: list[str] | None = [] if tallies else None
         self.first = self.last = clock
         self.is_proven = all(tally.is_proven for tally in tallies)
         self._tallies = tallies
         self._period = period
         self._port = port
-        self._look_up_limit()
 
     def prove(self, line: str) -> None:
         """Offer *line* to the tallies as evidence."""
@@ -82,20 +68,12 @@ class Kind:
 
     def settle(self) -> None:
         """Add what was counted to the tallies, and count anew."""
-        if not self.destinations and not self.passed:
+        if not self.destinations:
             return
-        destinations, self.destinations = self.destinations or {}, {}
-        packets = sum(destinations.values()) + self.passed
-        self.passed = 0
         first, last = self._period.moment(self.first), self._period.moment(self.last)
         for tally in self._tallies:
-            tally.count(packets, first, last, destinations, self._port)
-        self._look_up_limit()
-
-    def _look_up_limit(self) -> None:
-        limits = [tally.destinations.limit for tally in self._tallies]
-        known = [limit for limit in limits if limit is not None]
-        self.limit = max(known) if known and len(known) == len(limits) else None
+            tally.count(first, last, self.destinations, self._port)
+        self.destinations.clear()
 
 
 # What needs no counting: packets that no signal wants (UNWANTED), lines that are

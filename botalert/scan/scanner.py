@@ -5,7 +5,11 @@ What is scanned becomes tallies by their own algebra, so where the blocks are
 cut, and how often kinds are settled, changes nothing.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import itemgetter
+from socket import AF_INET, inet_pton
 from typing import NamedTuple, overload
 
 from botalert.grammar import AutoReader, KernelReader, LineReader
@@ -17,23 +21,19 @@ from botalert.grammar.ordinary import (
     Row,
 )
 from botalert.grammar.packets import canonical_address
-from botalert.grammar.patterns import lazy_pattern
 from botalert.match import Signal, matches, sender_mac
 from botalert.model import Drop, Hit, Outcome
 from botalert.scan.kinds import ODD, STRANGE, Classifier, Kind
+from botalert.scan.masks import Memory
 from botalert.scan.sieve import Sieve
-from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, rank, unite, weight
+from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, unite, weight
 from botalert.times import ALWAYS, Span
 
-# Kinds become tallies when there are so many of them, or of their destinations.
+# Kinds become tallies when there are so many of them, or of their rows.
 _MOST_KINDS = 4096
-_MOST_DESTINATIONS = 1 << 15
-_MOST_RANKS = 4096
+_MOST_UNSETTLED = 1 << 17
 # So many lines at first are read one by one, for one signal.
 _FEW_LINES = 40
-
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = lazy_pattern(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 
 
 class LineCounts:
@@ -106,9 +106,10 @@ class Scanner:
         self._unproven: dict[tuple[object, ...], Kind] = {}
         # One object for each text: the same few are compared all the time.
         self._shared: dict[str, str] = {}
-        # Of the addresses seen first, which those that come often are among.
-        self._ranks: dict[str, int] = {}
-        self._new_destinations = 0
+        # How many rows their kinds have not told their tallies.
+        self._unsettled = 0
+        # What is no IPv4 address, and the one that it is.
+        self._known: Memory[str, str | None] = Memory()
         self._weight = 0
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
@@ -194,37 +195,28 @@ class Scanner:
             self._settle()
             self._kinds.clear()
             self._unproven.clear()
-        elif self._new_destinations > _MOST_DESTINATIONS:
+        elif self._unsettled > _MOST_UNSETTLED:
             self._settle()
 
     def _scan_rows(self, classifier: Classifier, text: bytes, lines: Sequence[bytes]) -> None:
         """Scan *text* by one pattern; what follows is done for every row of it."""
         rows = classifier.rows(text.decode("latin-1"))
         kinds = self._kinds
-        ranks = self._ranks
-        counts = self._counts is not None
         packets = len(rows)
         # Looked up as the loop goes on: a kind found in one row is known in the next.
         found = map(kinds.get, map(classifier.key, rows))
-        for index, (row, known) in enumerate(zip(rows, found, strict=True)):
-            kind = known or self._new_kind(classifier, row, lines[index])
+        addresses = self._addresses(list(map(itemgetter(DESTINATION), rows)))
+        for index, (row, known, address) in enumerate(zip(rows, found, addresses, strict=True)):
+            kind = known or self._new_kind(classifier, row, address, lines[index])
             destinations = kind.destinations
-            if destinations is None:
+            if destinations is None or address is None:
                 if kind is STRANGE:
                     packets -= 1
-                elif kind is ODD or (counts and canonical_address(row[DESTINATION]) is None):
+                elif kind is ODD or address is None:
                     packets -= 1
                     self._read(lines[index])
                 continue
-            destination = row[DESTINATION]
-            if kind.limit is not None and ranks.get(destination, 0) > kind.limit:
-                kind.passed += 1
-            elif destination in destinations:
-                destinations[destination] += 1
-            elif not self._add(kind, destinations, destination):
-                packets -= 1
-                self._read(lines[index])
-                continue
+            destinations.append(address)
             clock = row[CLOCK]
             if clock > kind.last:
                 kind.last = clock
@@ -232,31 +224,33 @@ class Scanner:
                 kind.first = clock
             if not kind.is_proven:
                 kind.prove(text_of(lines[index]))
+        self._unsettled += len(rows)
         if self._counts is not None:
             self._counts.packets += packets
 
-    def _add(self, kind: Kind, destinations: dict[str, int], text: str) -> bool:
-        """Count one packet to the address in *text*; or tell that it is damaged."""
-        address = text if _IPV4.fullmatch(text) else canonical_address(text)
-        if address is None:
-            return False
-        if kind.limit is not None:
-            hash_value = rank(address)
-            if len(self._ranks) < _MOST_RANKS:
-                self._ranks[text] = hash_value
-            if hash_value > kind.limit:
-                kind.passed += 1
-                return True
-        if address in destinations:
-            destinations[address] += 1
-        else:
-            destinations[self._shared.setdefault(address, address)] = 1
-            self._new_destinations += 1
-        return True
+    def _addresses(self, texts: list[str]) -> Sequence[str | None]:
+        """Give the addresses that *texts* are, None for what is none."""
+        try:
+            # One pass in C over what nearly all blocks hold: IPv4, whose text is its short form.
+            deque(map(inet_pton, repeat(AF_INET), texts), maxlen=0)
+        except OSError:
+            return list(map(self._address, texts))
+        return texts
 
-    def _new_kind(self, classifier: Classifier, row: Row, line: bytes) -> Kind:
+    def _address(self, text: str) -> str | None:
+        try:
+            inet_pton(AF_INET, text)
+        except OSError:
+            if text not in self._known:
+                self._known.keep(text, canonical_address(text))
+            return self._known[text]
+        return text
+
+    def _new_kind(
+        self, classifier: Classifier, row: Row, address: str | None, line: bytes
+    ) -> Kind:
         """Look into *line*; remember its kind for the others."""
-        if not row[PERIOD] or canonical_address(row[DESTINATION]) is None:
+        if not row[PERIOD] or address is None:
             return ODD
         # Keys that share their parts are compared with what is in the cache.
         shared = self._shared
@@ -273,9 +267,8 @@ class Scanner:
         """Make tallies of what was counted by kinds."""
         for kind in self._kinds.values():
             kind.settle()
-        self._new_destinations = 0
+        self._unsettled = 0
         self._shared.clear()
-        self._ranks.clear()
         self._weight = sum(weight(part.tallies) for part in self._parts)
 
     def _read(self, line: bytes) -> None:
