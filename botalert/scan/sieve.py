@@ -22,7 +22,7 @@ _ANY_PACKET: Needle = (b"SRC=",)
 # What an ICMP error quotes may stand anywhere, also within a value, which then
 # is not what is jumped to.
 _QUOTE = b"[SRC="
-_DIGITS = re.compile(rb"[0-9]++")
+_PORT = b"DPT="
 _PORTS = ("SPT", "DPT")
 _INTERFACES = ("IN", "OUT")
 
@@ -115,9 +115,29 @@ def wanted_ports(signals: Iterable[Signal]) -> frozenset[bytes] | None:
     return frozenset(found) if len(found) <= _MOST_PORTS else None
 
 
-def _jump(literal: bytes) -> "re.Pattern[bytes]":
-    """Give a pattern that finds *literal*, once a line, and the line's end."""
-    return re.compile(re.escape(literal) + rb"[^\n]*+")
+def _jump(literal: bytes, ports: frozenset[bytes] | None) -> "re.Pattern[bytes]":
+    """Give a pattern that finds *literal*, once a line, one of *ports* if given, and the end."""
+    return re.compile(re.escape(literal) + _behind(literal, ports) + rb"[^\n]*+")
+
+
+def _behind(literal: bytes, ports: frozenset[bytes] | None) -> bytes:
+    if ports is None or literal == _QUOTE:
+        return b""
+    if literal.startswith(_PORT):
+        rest = (_PORT + port for port in ports)
+        return _one_of(port.removeprefix(literal) for port in rest if port.startswith(literal))
+    # Of two DPTs one may stand in a rule's prefix; what is quoted, between a name and its value.
+    return rb"(?:[^\n]*%b%b|[^\n]*%b)" % (_PORT, _one_of(ports), re.escape(_QUOTE))
+
+
+def _one_of(numbers: Iterable[bytes]) -> bytes:
+    """Give a pattern of whole *numbers*, which looks at each of their digits once."""
+    rests: dict[bytes, list[bytes]] = {}
+    for number in numbers:
+        rests.setdefault(number[:1], []).append(number[1:])
+    return b"(?:%b)" % b"|".join(
+        digit + _one_of(rest) if digit else b"(?![0-9])" for digit, rest in sorted(rests.items())
+    )
 
 
 class Sieve:
@@ -131,9 +151,9 @@ class Sieve:
 
     def __init__(self, signals: Sequence[Signal], *, json: bool) -> None:
         self._literals = literals(signals)
-        self._ports = wanted_ports(signals)
         self._json = json
-        self._jumps = [_jump(literal) for literal in self._literals]
+        ports = wanted_ports(signals)
+        self._jumps = [_jump(literal, ports) for literal in self._literals]
         self._blocks_to_pass = 0
 
     def lines(self, block: bytes) -> list[bytes] | None:
@@ -145,9 +165,12 @@ class Sieve:
         if self._blocks_to_pass:
             self._blocks_to_pass -= 1
             return None
-        spans: dict[int, int] = {}
-        for jump in self._jumps:
-            self._add_spans(spans, jump, block, self._ports)
+        rfind = block.rfind
+        spans = {
+            rfind(b"\n", 0, found.start()) + 1: found.end()
+            for jump in self._jumps
+            for found in jump.finditer(block)
+        }
         has_json = self._json and b"{" in block
         if has_json:
             spans.update(found.span() for found in JSON_LINE.finditer(block))
@@ -162,27 +185,3 @@ class Sieve:
         return any(literal in line for literal in self._literals) or (
             self._json and JSON_LINE.match(line) is not None
         )
-
-    @staticmethod
-    def _add_spans(
-        spans: dict[int, int],
-        jump: "re.Pattern[bytes]",
-        block: bytes,
-        ports: frozenset[bytes] | None,
-    ) -> None:
-        find, rfind = block.find, block.rfind
-        for found in jump.finditer(block):
-            at, end = found.span()
-            start = rfind(b"\n", 0, at) + 1
-            if ports is not None:
-                port = rfind(b"DPT=", start, end) + 4
-                digits = _DIGITS.match(block, port, end)
-                # Of two the first counts, and one may stand in a rule's prefix
-                # or in what an ICMP error quotes.
-                if (
-                    (digits is None or digits[0] not in ports)
-                    and (port < 4 or find(b"DPT=", start, port - 4) < 0)
-                    and find(_QUOTE, start, end) < 0
-                ):
-                    continue
-            spans[start] = end
