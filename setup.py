@@ -85,6 +85,6 @@ setup(
             "types-python-dateutil",
         ]
     },
-    entry_points={"console_scripts": ["botalert = botalert.cli:main"]},
+    entry_points={"console_scripts": ["botalert = botalert.__main__:main"]},
     cmdclass={"build_py": BuildWithShippedFiles},
 )

@@ -51,7 +51,8 @@ CORE = [
 ]
 # What opens files, asks clocks, knows sockets or prints.
 EDGES = {"os", "io", "socket", "sqlite3", "subprocess", "pathlib", "smtplib", "time", "sys", "glob"}
-ALLOWED = {("scan", "os.path")}  # For commonprefix, which touches no file.
+# These touch no file and open no socket: commonprefix, and the form of an address.
+ALLOWED = {("scan", "os.path"), ("scan", "socket.AF_INET"), ("scan", "socket.inet_pton")}
 
 
 def modules() -> list[Path]:
@@ -74,7 +75,10 @@ def imports(path: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found.add(node.module or "")
+            if node.module == "socket":
+                found.update(f"socket.{alias.name}" for alias in node.names)
+            else:
+                found.add(node.module or "")
             if node.module in ("botalert", "botalert.config", "botalert.log"):
                 found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return found

@@ -20,7 +20,6 @@ from botalert.grammar.ordinary import (
     FLOW,
     PERIOD,
     SENDER,
-    UNTOLD,
     Row,
     columns_for,
     line_pattern,
@@ -124,7 +123,7 @@ class Classifier:
     Looks into lines to tell of what kind they are.
 
     Args:
-        signals: What is looked for.
+        signals: What is looked for; they ask for nothing that rows do not tell.
         reader: Reads single lines.
         span: Which packets count.
         tally_of: Gives the tally of a signal and a source, and notes an interface and a MAC.
@@ -169,11 +168,6 @@ class Classifier:
         self._flows: Memory[str, _Flow] = Memory()
         self._packets: Memory[Row, int] = Memory()
         self._destinations: Memory[str, int] = Memory()
-
-    @staticmethod
-    def knows(signals: Sequence[Signal]) -> bool:
-        """Tell whether rows have all that *signals* ask about."""
-        return not any(c.field in UNTOLD for signal in signals for c in signal.conditions)
 
     def kind_of(self, row: Row, line: bytes) -> Kind:
         """Look into *line*, whose columns are *row*; its DST is sound."""

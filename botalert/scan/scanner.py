@@ -5,33 +5,20 @@ What is scanned becomes tallies by their own algebra, so where the blocks are
 cut, and how often kinds are settled, changes nothing.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import itemgetter
-from socket import AF_INET, inet_pton
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from botalert.grammar import AutoReader, KernelReader, LineReader
-from botalert.grammar.lines import text_of
-from botalert.grammar.ordinary import (
-    CLOCK,
-    DESTINATION,
-    PERIOD,
-    Row,
-)
-from botalert.grammar.packets import canonical_address
+from botalert.grammar.ordinary import UNTOLD
 from botalert.match import Signal, matches, sender_mac
 from botalert.model import Drop, Hit, Outcome
-from botalert.scan.kinds import ODD, STRANGE, Classifier, Kind
-from botalert.scan.masks import Memory
 from botalert.scan.sieve import Sieve
 from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, unite, weight
 from botalert.times import ALWAYS, Span
 
-# Kinds become tallies when there are so many of them, or of their rows.
-_MOST_KINDS = 4096
-_MOST_UNSETTLED = 1 << 17
+if TYPE_CHECKING:
+    from botalert.scan.rows import Rows
+
 # So many lines at first are read one by one, for one signal.
 _FEW_LINES = 40
 
@@ -102,25 +89,18 @@ class Scanner:
         self._latest: Tallies = {}
         # How many lines of evidence and which names earlier parts have.
         self._earlier: dict[tuple[str, str], Tally] = {}
-        self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._unproven: dict[tuple[object, ...], Kind] = {}
-        # One object for each text: the same few are compared all the time.
-        self._shared: dict[str, str] = {}
-        # How many rows their kinds have not told their tallies.
-        self._unsettled = 0
-        # What is no IPv4 address, and the one that it is.
-        self._known: Memory[str, str | None] = Memory()
         self._weight = 0
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
-        # Compiling its pattern takes longer than reading a few lines.
-        self._classifier: Classifier | None = None
-        self._kernel: KernelReader | None = None
+        # Importing what reads rows, and compiling its pattern, takes longer than
+        # reading a few lines.
+        self._rows: Rows | None = None
         self._few_left = _FEW_LINES // max(len(signals), 1)
+        self._kernel: KernelReader | None = None
         if isinstance(kernel, KernelReader):
             if counts is None:
                 self._sieve = Sieve(signals, json=isinstance(reader, AutoReader))
-            if Classifier.knows(signals):
+            if not any(c.field in UNTOLD for signal in signals for c in signal.conditions):
                 self._kernel = kernel
         self.begin(0)
 
@@ -145,19 +125,16 @@ class Scanner:
         """
         if self._parts and place < self._parts[-1].place:
             self._done = self.take()
-        for key, kind in self._unproven.items():
-            kind.settle()
-            del self._kinds[key]
-        self._unproven.clear()
+        if self._rows is not None:
+            self._rows.forget_unproven()
         if self._parts and not self._parts[-1].tallies:
             self._parts.pop()
         self._parts.append(Part(place, {}))
 
     def take(self) -> list[Part]:
         """Give what was found since the last call; united by place, it is the whole."""
-        self._settle()
-        self._kinds.clear()
-        self._unproven.clear()
+        if self._rows is not None:
+            self._rows.forget()
         # Of sources with many destinations not all is forgotten: what is found
         # from now on is less if it need only add to that.
         self._taken = {
@@ -181,95 +158,22 @@ class Scanner:
 
     def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
         """Scan *text*, whose lines are *lines*, each with its end."""
+        if self._counts is not None:
+            self._counts.read += len(lines)
         if self._kernel is None or len(lines) <= self._few_left:
             self._few_left -= len(lines)
             for line in lines:
                 self._read(line)
-        else:
-            if self._classifier is None:
-                self._classifier = Classifier(self._signals, self._kernel, self._span, self._tally)
-            self._scan_rows(self._classifier, text, lines)
-        if self._counts is not None:
-            self._counts.read += len(lines)
-        if len(self._kinds) > _MOST_KINDS:
-            self._settle()
-            self._kinds.clear()
-            self._unproven.clear()
-        elif self._unsettled > _MOST_UNSETTLED:
-            self._settle()
+            return
+        if self._rows is None:
+            from botalert.scan.rows import Rows
 
-    def _scan_rows(self, classifier: Classifier, text: bytes, lines: Sequence[bytes]) -> None:
-        """Scan *text* by one pattern; what follows is done for every row of it."""
-        rows = classifier.rows(text.decode("latin-1"))
-        kinds = self._kinds
-        packets = len(rows)
-        # Looked up as the loop goes on: a kind found in one row is known in the next.
-        found = map(kinds.get, map(classifier.key, rows))
-        addresses = self._addresses(list(map(itemgetter(DESTINATION), rows)))
-        for index, (row, known, address) in enumerate(zip(rows, found, addresses, strict=True)):
-            kind = known or self._new_kind(classifier, row, address, lines[index])
-            destinations = kind.destinations
-            if destinations is None or address is None:
-                if kind is STRANGE:
-                    packets -= 1
-                elif kind is ODD or address is None:
-                    packets -= 1
-                    self._read(lines[index])
-                continue
-            destinations.append(address)
-            clock = row[CLOCK]
-            if clock > kind.last:
-                kind.last = clock
-            elif clock < kind.first:
-                kind.first = clock
-            if not kind.is_proven:
-                kind.prove(text_of(lines[index]))
-        self._unsettled += len(rows)
+            self._rows = Rows(self._signals, self._kernel, self._span, self._tally, self._read)
+        packets = self._rows.scan(text, lines)
         if self._counts is not None:
             self._counts.packets += packets
-
-    def _addresses(self, texts: list[str]) -> Sequence[str | None]:
-        """Give the addresses that *texts* are, None for what is none."""
-        try:
-            # One pass in C over what nearly all blocks hold: IPv4, whose text is its short form.
-            deque(map(inet_pton, repeat(AF_INET), texts), maxlen=0)
-        except OSError:
-            return list(map(self._address, texts))
-        return texts
-
-    def _address(self, text: str) -> str | None:
-        try:
-            inet_pton(AF_INET, text)
-        except OSError:
-            if text not in self._known:
-                self._known.keep(text, canonical_address(text))
-            return self._known[text]
-        return text
-
-    def _new_kind(
-        self, classifier: Classifier, row: Row, address: str | None, line: bytes
-    ) -> Kind:
-        """Look into *line*; remember its kind for the others."""
-        if not row[PERIOD] or address is None:
-            return ODD
-        # Keys that share their parts are compared with what is in the cache.
-        shared = self._shared
-        key = tuple(
-            shared.setdefault(part, part) if isinstance(part, str) else part
-            for part in classifier.key(row)
-        )
-        kind = self._kinds[key] = classifier.kind_of(row, line)
-        if kind.destinations is not None and not kind.is_proven:
-            self._unproven[key] = kind
-        return kind
-
-    def _settle(self) -> None:
-        """Make tallies of what was counted by kinds."""
-        for kind in self._kinds.values():
-            kind.settle()
-        self._unsettled = 0
-        self._shared.clear()
-        self._weight = sum(weight(part.tallies) for part in self._parts)
+        if self._rows.settle_if_many():
+            self._weight = sum(weight(part.tallies) for part in self._parts)
 
     def _read(self, line: bytes) -> None:
         """Read *line* by itself and count it."""

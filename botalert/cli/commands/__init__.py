@@ -8,7 +8,6 @@ than a small log takes to scan.  What commands share is in ``common``.
 """
 
 import argparse
-import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -26,14 +25,6 @@ def perform(options: argparse.Namespace) -> int:
     Raises:
         BotalertError: It cannot be done.
     """
-    return _command(options.command.replace("-", "_"))(options, datetime.now(UTC))
-
-
-def _command(name: str) -> Command:
-    # Nothing here makes cycles by the thousand.  Without looking for some, now
-    # and when the process ends, a scan takes a tenth less time, and of a small
-    # log a seventh.
-    gc.disable()
+    name = options.command.replace("-", "_")
     command: Command = import_module(f"{__name__}.{name}").perform
-    gc.freeze()
-    return command
+    return command(options, datetime.now(UTC))
