@@ -15,6 +15,7 @@ from typing import ClassVar, Final, NamedTuple
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import DROP, UNKNOWN
 from botalert.model import Drop, Packet
+from botalert.threshold import ONE_PACKET, SECONDS, Threshold
 
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
 
@@ -192,18 +193,32 @@ class Condition(NamedTuple):
 
 class Signal(NamedTuple):
     """
-    One configured section: which drops matter.
+    One configured section: which drops matter, and how many.
 
     Attributes:
         name: The section's name.
         conditions: All of them must hold.
         template: The name of its mail's template set.
+        threshold: How many.
+        retain: How long what has met no threshold is remembered, in seconds.
+        realert: After how long a silence it alerts anew, in seconds; None for never.
+        severity: How bad it is: one of ``SEVERITIES``.
+        description: What it means, for people.
+        advice: What to do about it, for people.
     """
 
     name: str
     conditions: tuple[Condition, ...]
     template: str = "alert"
+    threshold: Threshold = ONE_PACKET
+    retain: int = 400 * SECONDS["d"]
+    realert: int | None = None
+    severity: str = "medium"
+    description: str = ""
+    advice: str = ""
 
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 REFUSED = Condition("VERDICT", (Text(DROP), Text(UNKNOWN)), (), f"{DROP}, {UNKNOWN}")
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from botalert.config.conditions import read_condition
@@ -28,10 +29,12 @@ from botalert.config.options import (
 )
 from botalert.config.reading import Fault, Place, Source, read_files
 from botalert.config.recipients import read_mailboxes
+from botalert.config.thresholds import read_duration, read_realert, read_threshold
 from botalert.errors import ConfigurationError, reading_error
 from botalert.grammar import AUTO, FORMS
-from botalert.match import REFUSED, Condition, Signal
+from botalert.match import REFUSED, SEVERITIES, Condition, Signal
 from botalert.model import FirstRun, Mailbox, Recipients
+from botalert.threshold import ONE_PACKET
 from botalert.times import zone_named
 
 T = TypeVar("T")
@@ -330,7 +333,18 @@ class _Builder:
             self.fault(
                 name, "template", f"{template!r} is not a template set's name. Write letters."
             )
-        return Signal(name, tuple(conditions), template)
+        read_own = partial(read_threshold, groups=self._groups)
+        return Signal(
+            name,
+            tuple(conditions),
+            template,
+            threshold=self._read(name, "threshold", read_own) or ONE_PACKET,
+            retain=self._read(name, "retain", read_duration) or 0,
+            realert=self._read(name, "realert", read_realert),
+            severity=self._read(name, "severity", _read_severity) or "",
+            description=self._text(name, "description"),
+            advice=self._text(name, "advice"),
+        )
 
     def _condition(self, section: str, key: str) -> Condition | None:
         # A value that [DEFAULT] gives is told once, where it stands.
@@ -399,6 +413,13 @@ def _read_first_run(text: str) -> FirstRun:
     except ValueError:
         known = ", ".join(each.value for each in FirstRun)
         raise ValueError(f"{text!r} is none of {known}. Write first_run: live") from None
+
+
+def _read_severity(text: str) -> str:
+    if text.lower() not in SEVERITIES:
+        hint = suggestion(text, SEVERITIES) or "Write severity: high"
+        raise ValueError(f"{text!r} is none of {', '.join(SEVERITIES)}. {hint}")
+    return text.lower()
 
 
 def _read_form(text: str) -> str:

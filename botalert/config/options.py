@@ -154,6 +154,39 @@ OPTIONS = (
         "The template set of the signal's mails: NAME.subject, NAME.txt and NAME.html.",
         SIGNAL,
     ),
+    Option(
+        "threshold",
+        "thresholds",
+        "1 packet",
+        "How much of it makes an alert: 5 DST in 1h (distinct destinations), 10 packets in 2m, "
+        "10 flows in 2m, 20 DST per DPT in 5m, 3 days in 14d. Any field may stand for DST and "
+        "DPT. Several, one a line, are alternatives; all: 5 DST in 1h, 10 flows in 1h asks for "
+        "all of its parts at one moment.",
+        SIGNAL,
+    ),
+    Option(
+        "retain",
+        "time",
+        "400d",
+        "How long a source is remembered that has not met a threshold without a window.",
+        SIGNAL,
+    ),
+    Option(
+        "realert",
+        "time or never",
+        "never",
+        "After how long without a packet a source that comes back alerts anew.",
+        SIGNAL,
+    ),
+    Option(
+        "severity",
+        "info, low, medium, high or critical",
+        "medium",
+        "How bad it is; stands in the mail.",
+        SIGNAL,
+    ),
+    Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
+    Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
 )
 
 FIELDS = (

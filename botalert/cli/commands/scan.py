@@ -86,7 +86,7 @@ def _only(signal: Signal, source: str | None, config: Config) -> Signal:
     except ValueError as error:
         raise UsageError(f"--source: {error}") from error
     conditions = (*signal.conditions, *([condition] if condition else []))
-    return Signal(signal.name, conditions, signal.template)
+    return signal._replace(conditions=conditions)
 
 
 def _moment(options: Options, name: str, config: Config, now: datetime) -> datetime | None:
