@@ -299,7 +299,7 @@ def test_arbitrary_bytes_are_faults_or_a_configuration(tmp_path_factory, content
         assert error.faults
 
 
-@given(st.lists(st.sampled_from([*(o.name for o in OPTIONS), *FIELDS, "x", "[smtp]", "[signals]", "[recipients]", "[DEFAULT]"]), max_size=12), st.lists(st.sampled_from(["", "1", "a@b", "smtp", "TCP", "25", "!", '""', "/x", "*"]), min_size=12))  # fmt: skip  # noqa: E501
+@given(st.lists(st.sampled_from([*(o.name for o in OPTIONS), *FIELDS, "x", "@x", "[smtp]", "[signals]", "[recipients]", "[hosts]", "[DEFAULT]"]), max_size=12), st.lists(st.sampled_from(["", "1", "a@b", "smtp", "TCP", "25", "!", "@x", "!@lan", "::1", '""', "/x", "*"]), min_size=12))  # fmt: skip  # noqa: E501
 def test_any_mixture_of_keys_and_values_is_faults_or_a_configuration(
     tmp_path_factory, keys, values
 ):
@@ -613,3 +613,143 @@ def test_a_password_file_that_is_a_directory_is_told(write, tmp_path):
     text = f"[DEFAULT]\nmailuser: me\nmailpasswordfile: {tmp_path}\n{MINIMAL}"
     with pytest.raises(ConfigurationError, match="is a directory"):
         load(write(text), mails=True)
+
+
+HOSTS = """\
+[DEFAULT]
+lan: eth1, br+
+[hosts]
+mailserver: 192.168.1.5, 2001:db8::5,
+Web-2: 10.1.0.0/16, 00:16:3E:12:34:56
+unused:
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "same"),
+    [
+        ("SRC: @mailserver", "SRC: 192.168.1.5, 2001:db8::5"),
+        ("SRC: !@mailserver", "SRC: !192.168.1.5, !2001:db8::5"),
+        ("SRC: ! @MAILSERVER,@web-2", "SRC: 10.1.0.0/16, !192.168.1.5, !2001:db8::5"),
+        ("DST: 10.0.0.0/8, !@Web-2", "DST: 10.0.0.0/8, !10.1.0.0/16"),
+        ("MAC: !@web-2", "MAC: !00:16:3E:12:34:56"),
+        ("MACSRC: @web-2", "MACSRC: 00:16:3E:12:34:56"),
+        ("IN: @lan", "IN: eth1, br*"),
+        ("PHYSOUT: !@lan", "PHYSOUT: !eth1, !br*"),
+        (
+            "SRC: @lan_networks",
+            "SRC: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10",
+        ),
+    ],
+)
+def test_a_name_stands_for_its_values(write, condition, same):
+    """In whatever case, and those that the field can have."""
+    field = condition.partition(":")[0]
+    named, plain = (
+        next(c for c in load(write(text)).signals[0].conditions if c.field == field)
+        for text in (f"{HOSTS}{MINIMAL}{condition}\n", f"{MINIMAL}{same}\n")
+    )
+    assert (named.plain, named.barred) == (plain.plain, plain.barred)
+    assert named.text == condition.partition(": ")[2]
+
+
+def test_a_name_may_stand_for_what_only_a_pattern_finds(write):
+    """Groups of a custom regex: are compared with addresses and hardware addresses."""
+    text = f"[DEFAULT]\nregex: (?P<SRC>x)(?P<who>y)\n[hosts]\nweb: 10.1.0.0/16\n{MINIMAL}"
+    config = load(write(text.replace("DPT: 25", "who: !@web")))
+    assert not config.signals[0].conditions[0].holds(["10.1.2.3"])
+    assert config.signals[0].conditions[0].holds(["jane"])
+
+
+def test_the_lans_networks_can_be_named(write):
+    """Instead of those that are nobody's."""
+    config = load(write(f"[DEFAULT]\nlan_networks: 192.0.2.0/24\n{MINIMAL}SRC: @lan_networks\n"))
+    source = next(c for c in config.signals[0].conditions if c.field == "SRC")
+    assert [test.words() for test in source.plain] == ["192.0.2.0/24"]
+
+
+def test_what_default_says_is_no_name(write):
+    """As configparser puts it there, it is in in every section."""
+    text = f"[DEFAULT]\nmailserver: localhost\n[hosts]\nweb: ::1\n{MINIMAL}SRC: @mailserver\n"
+    assert faults(write(text)) == [
+        "botalert.conf:12 [smtp] SRC: '@mailserver' is not defined. "
+        "Write in [hosts] mailserver: 192.168.1.5"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            MINIMAL + "SRC: !@mailsrver\n",
+            "botalert.conf:14 [smtp] SRC: '@mailsrver' is not defined. Did you mean @mailserver?",
+        ),
+        (
+            MINIMAL + "SRC: @lan\n",
+            "botalert.conf:14 [smtp] SRC: '@lan' stands for eth1, br*. "
+            "Write addresses or networks: SRC: @lan_networks",
+        ),
+        (
+            MINIMAL + "IN: @mailserver\n",
+            "[smtp] IN: '@mailserver' stands for 192.168.1.5, 2001:db8::5. "
+            "Write interfaces: IN: @lan",
+        ),
+        (MINIMAL + "MAC: !@mailserver\n", "Write a hardware address: MAC: 00:16:3e:12:34:56"),
+        (MINIMAL + "TTL: @mailserver\n", "Write what TTL is in the log"),
+        (MINIMAL + "SRC: @unused\n", "[smtp] SRC: '@unused' is not defined. "),
+        (MINIMAL + "SRC: @\n", "[smtp] SRC: '@' is not defined. "),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_a_fault(write, text, expected):
+    """As is one that stands for what the field never has."""
+    assert any(expected in fault for fault in faults(write(HOSTS + text))), faults(
+        write(HOSTS + text)
+    )
+
+
+@pytest.mark.parametrize(
+    ("default", "hosts", "expected"),
+    [
+        (
+            "",
+            "web: 192.168.1.300",
+            "4 [hosts] web: '192.168.1.300' is not an address, a network or a hardware address. "
+            "Write one as 192.168.1.5, 2001:db8::5 or 00:16:3e:12:34:56",
+        ),
+        (
+            "",
+            "web: 192.168.1.1/16",
+            "4 [hosts] web: '192.168.1.1/16' is not an address or network. "
+            "Write the network: 192.168.0.0/16",
+        ),
+        ("", "LAN: 10.0.0.0/8", "4 [hosts] LAN: is not a name to give. Move it into [DEFAULT]."),
+        ("", "my web: ::1", "4 [hosts] my web: is not a name. Write it in letters, digits"),
+        ("", "web: ::1\nWEB: ::1", "5 [hosts] WEB: is there twice, but for its case. Remove one."),
+        ("", "DPT: 25", "4 [hosts] DPT: is a condition. Move it into a signal's section."),
+        (
+            "lan_networks: 10.0.0.0/33",
+            "web: ::1",
+            "2 [DEFAULT] lan_networks: '10.0.0.0/33' is not an address or network. ",
+        ),
+        (
+            "lan: 10.0.0.0/8",
+            "web: ::1",
+            "2 [DEFAULT] lan: '10.0.0.0/8' is not an interface's name. Write lan: eth1",
+        ),
+        (
+            "",
+            "web: ::1",
+            "1 [DEFAULT] lan: is not given, and '@lan' stands for it. Write lan: eth1",
+        ),
+    ],
+)
+def test_a_bad_name_is_told_once_where_it_stands(write, default, hosts, expected):
+    """However many conditions ask for it."""
+    lan = default if default.startswith("lan:") else default or "lan: eth1"
+    if "is not given" in expected:
+        lan = ""
+    uses = "SRC: @web\nIN: @lan\nDST: !@web, @lan_networks\n"
+    text = f"[DEFAULT]\n{lan}\n[hosts]\n{hosts}\n{MINIMAL}{uses}[more]\n{uses}"
+    told = [fault for fault in faults(write(text)) if "'@web' is not defined" not in fault]
+    assert len([fault for fault in told if expected in fault]) == 1, told
+    assert not any("[smtp]" in fault or "[more]" in fault for fault in told)

@@ -9,12 +9,19 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from botalert.config.conditions import read_condition
+from botalert.config.conditions import (
+    read_addresses,
+    read_condition,
+    read_interfaces,
+    read_networks,
+    split_list,
+)
 from botalert.config.mailserver import MailServer, read_mailserver
 from botalert.config.options import (
     DEFAULT,
     DERIVED_FIELDS,
     FIELDS,
+    HOSTS,
     LOG,
     LOG_SECTION_PREFIX,
     OPTIONS,
@@ -32,7 +39,7 @@ from botalert.config.recipients import read_mailboxes
 from botalert.config.thresholds import read_duration, read_realert, read_threshold
 from botalert.errors import ConfigurationError, reading_error
 from botalert.grammar import AUTO, FORMS
-from botalert.match import REFUSED, SEVERITIES, Condition, Signal
+from botalert.match import REFUSED, SEVERITIES, Condition, Signal, Test
 from botalert.model import FirstRun, Mailbox, Recipients
 from botalert.threshold import ONE_PACKET
 from botalert.times import zone_named
@@ -42,6 +49,10 @@ T = TypeVar("T")
 _FIELDS = (*FIELDS, *DERIVED_FIELDS)
 # But for those that a value of several lines has.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_HOST_NAME = re.compile(r"\w[\w.-]*")
+# What [DEFAULT] gives names to.
+_LAN_NAMES = ("lan", "lan_networks")
+_NOT_SIGNALS = (RECIPIENTS, SIGNALS, HOSTS)
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -149,11 +160,6 @@ def _in_order(source: Source, faults: Iterable[Fault]) -> list[Fault]:
     return sorted(unique, key=lambda fault: (files[fault.place.file], fault.place.line))
 
 
-def split_list(text: str) -> tuple[str, ...]:
-    """Split a list at its commas; a trailing one is fine."""
-    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
-
-
 class _Builder:
     """Collects the faults of one configuration while it is built."""
 
@@ -163,6 +169,7 @@ class _Builder:
         self._strip_controls()
         self._pattern = self._read_pattern()
         self._groups = tuple(self._pattern.groupindex) if self._pattern else ()
+        self._names = self._read_names()
 
     def config(self, *, mails: bool) -> Config:
         """Build the configuration; where there are faults, it is not to be used."""
@@ -256,7 +263,7 @@ class _Builder:
         return [
             name
             for name in sections
-            if name not in (RECIPIENTS, SIGNALS) and not name.startswith(LOG_SECTION_PREFIX)
+            if name not in _NOT_SIGNALS and not name.startswith(LOG_SECTION_PREFIX)
         ]
 
     # Logs.
@@ -292,6 +299,8 @@ class _Builder:
             if self._is_condition(key):
                 if not _takes_conditions(section):
                     self.fault(section, key, "is a condition. Move it into a signal's section.")
+            elif section == HOSTS:
+                self._check_host_name(key)
             elif option is None:
                 self.fault(section, key, f"is not known here. {self._hint(section, key)}")
             elif not _may_stand(option, section):
@@ -299,6 +308,12 @@ class _Builder:
                 # [default] or [DEFALT] is a signal's section, as any other name.
                 hint = suggestion(section, [option.section]) or f"Move it into {where}."
                 self.fault(section, key, f"does not belong here. {hint}")
+
+    def _check_host_name(self, name: str) -> None:
+        if name.casefold() in _LAN_NAMES:
+            self.fault(HOSTS, name, "is not a name to give. Move it into [DEFAULT].")
+        elif not _HOST_NAME.fullmatch(name):
+            self.fault(HOSTS, name, "is not a name. Write it in letters, digits, - and _.")
 
     def _is_condition(self, key: str) -> bool:
         return key in _FIELDS or (key in self._groups and option_named(key) is None)
@@ -315,6 +330,39 @@ class _Builder:
                 or f"What may stand here: {', '.join(known)}."
             )
         return suggestion(key, known) or f"What may stand here: {', '.join(known)}."
+
+    # Names.
+
+    def _read_names(self) -> dict[str, tuple[Test, ...]]:
+        """Read what each name stands for; nothing, where it has a fault."""
+        names: dict[str, tuple[Test, ...]] = {}
+        for name in self._source.own_keys(HOSTS):
+            if name.casefold() in names:
+                self.fault(HOSTS, name, "is there twice, but for its case. Remove one.")
+            if self._text(HOSTS, name):
+                names[name.casefold()] = self._read_host(name)
+        names["lan"] = self._read(DEFAULT, "lan", read_interfaces) or ()
+        names["lan_networks"] = self._read(DEFAULT, "lan_networks", read_networks) or ()
+        return names
+
+    def _read_host(self, name: str) -> tuple[Test, ...]:
+        try:
+            return read_addresses(self._text(HOSTS, name))
+        except ValueError as error:
+            self.fault(HOSTS, name, str(error))
+            return ()
+
+    def _named(self, name: str) -> tuple[Test, ...]:
+        """Give what ``@name`` stands for."""
+        key = name.casefold()
+        if key not in self._names:
+            known = (f"@{each}" for each in self._names)
+            hint = suggestion(f"@{name}", known) or f"Write in [hosts] {name}: 192.168.1.5"
+            raise ValueError(f"'@{name}' is not defined. {hint}")
+        if key == "lan" and not self._default("lan"):
+            # Told once, however many signals ask for it.
+            self.fault(DEFAULT, "lan", "is not given, and '@lan' stands for it. Write lan: eth1")
+        return self._names[key]
 
     # Signals.
 
@@ -351,7 +399,10 @@ class _Builder:
         own = (section, key) in self._source.places
         try:
             return read_condition(
-                key, self._text(section, key), free_text=self._pattern is not None
+                key,
+                self._text(section, key),
+                free_text=self._pattern is not None,
+                names=self._named,
             )
         except ValueError as error:
             self.fault(section if own else DEFAULT, key, str(error))
@@ -396,7 +447,7 @@ class _Builder:
 
 
 def _takes_conditions(section: str) -> bool:
-    return section not in (RECIPIENTS, SIGNALS) and not section.startswith(LOG_SECTION_PREFIX)
+    return section not in _NOT_SIGNALS and not section.startswith(LOG_SECTION_PREFIX)
 
 
 def _may_stand(option: Option, section: str) -> bool:

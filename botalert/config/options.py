@@ -11,6 +11,7 @@ from typing import NamedTuple
 DEFAULT = "DEFAULT"
 RECIPIENTS = "recipients"
 SIGNALS = "signals"
+HOSTS = "hosts"
 SIGNAL = "a signal"
 LOG = "log NAME"
 LOG_SECTION_PREFIX = "log "
@@ -138,6 +139,21 @@ OPTIONS = (
         "path",
         "",
         "A file whose first line is that user's password; nobody else should be able to read it.",
+        DEFAULT,
+    ),
+    Option(
+        "lan",
+        "interfaces",
+        "",
+        "The firewall's interfaces to the LAN, which @lan stands for: eth1, br-lan; eth+ is "
+        "every one that begins so.",
+        DEFAULT,
+    ),
+    Option(
+        "lan_networks",
+        "networks",
+        "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10",
+        "The networks of the LAN, which @lan_networks stands for.",
         DEFAULT,
     ),
     Option("From", "address", "", "Who the alerts come from.", RECIPIENTS),
