@@ -14,6 +14,10 @@ from botalert.tally import Tallies, Tally
 
 PENDING = "pending"
 SENT = "sent"
+KNOWN = "known"
+IGNORED = "ignored"
+ENDS = (SENT, KNOWN, IGNORED)
+"""How an alert may have ended: mailed, recorded without a mail, or barred by ``ignore:``."""
 
 
 class Detection(NamedTuple):
@@ -33,22 +37,19 @@ class Detection(NamedTuple):
 
 class Alert(NamedTuple):
     """
-    The mail about a detection, sent or not.
+    The mail about a detection, and what became of it.
 
     Attributes:
         detection: What it is about.
         message_id: The mail's Message-ID, the same at every attempt.
-        alerted: When it was sent; None while it is pending.
+        alerted: When it ended; None while it is pending.
+        status: ``PENDING``, or how it ended: one of ``ENDS``.
     """
 
     detection: Detection
     message_id: str
     alerted: datetime | None
-
-    @property
-    def status(self) -> str:
-        """Say "pending" or "sent"."""
-        return PENDING if self.alerted is None else SENT
+    status: str = PENDING
 
 
 def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:

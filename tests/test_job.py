@@ -116,6 +116,18 @@ def test_forgotten_source_alerts_again(site: Installation) -> None:
     assert packets(site) == {"192.168.1.10": 1}
 
 
+def test_what_a_baseline_records_is_known(site: Installation) -> None:
+    """It is shown so, with the moment, and not mailed about; what is new is."""
+    site.see("192.168.1.10")
+    assert site.botalert("run", "--baseline").returncode == 0
+    site.see("192.168.1.10", "192.168.1.11", second=60)
+    assert site.run() == (0, [])
+    assert site.alerts() == {"192.168.1.10": "known", "192.168.1.11": "sent"}
+    assert all(each["alerted"] for each in site.detections())
+    assert "  known 20" in site.botalert("list").stdout
+    assert len(site.mails()) == 1
+
+
 def test_two_logs_unite_in_one_detection(site: Installation) -> None:
     """One mail, with the sum of what both logs tell."""
     other = site.home / "other"
