@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from botalert.match import Condition
 from botalert.model import SourceRank, source_rank
 from botalert.tally import Tallies, Tally
 
@@ -50,6 +51,18 @@ class Alert(NamedTuple):
     message_id: str
     alerted: datetime | None
     status: str = PENDING
+
+
+def is_ignored(detection: Detection, conditions: Iterable[Condition]) -> bool:
+    """Tell whether the machine that *detection* is about is one that *conditions* ignore."""
+    names = (detection.source, *detection.tally.macs)
+    return any(
+        test.holds(name)
+        for condition in conditions
+        if condition.ignores
+        for test in condition.barred
+        for name in names
+    )
 
 
 def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:

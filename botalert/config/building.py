@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from botalert.config.conditions import (
     read_addresses,
     read_condition,
+    read_ignored,
     read_interfaces,
     read_networks,
     split_list,
@@ -50,8 +51,8 @@ _FIELDS = (*FIELDS, *DERIVED_FIELDS)
 # But for those that a value of several lines has.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HOST_NAME = re.compile(r"\w[\w.-]*")
-# What [DEFAULT] gives names to.
-_LAN_NAMES = ("lan", "lan_networks")
+# Options that hold addresses or names, too.
+_NOT_HOST_NAMES = ("lan", "lan_networks", "ignore")
 _NOT_SIGNALS = (RECIPIENTS, SIGNALS, HOSTS)
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
@@ -97,6 +98,7 @@ class Config(NamedTuple):
         recipients: None where nobody is named.
         signals: The signals that ``log:`` names, in its order.
         others: The signals that it does not name.
+        ignored: What ``ignore:`` in [DEFAULT] asks; of signals that are no more, too.
     """
 
     files: tuple[str, ...]
@@ -113,6 +115,7 @@ class Config(NamedTuple):
     recipients: Recipients | None
     signals: tuple[Signal, ...]
     others: tuple[Signal, ...]
+    ignored: tuple[Condition, ...]
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -191,6 +194,7 @@ class _Builder:
             recipients=self._recipients(mails=mails),
             signals=tuple(signals[name] for name in named),
             others=tuple(signal for name, signal in signals.items() if name not in named),
+            ignored=self._ignored(DEFAULT),
         )
 
     def fault(self, section: str, key: str, message: str) -> None:
@@ -310,7 +314,7 @@ class _Builder:
                 self.fault(section, key, f"does not belong here. {hint}")
 
     def _check_host_name(self, name: str) -> None:
-        if name.casefold() in _LAN_NAMES:
+        if name.casefold() in _NOT_HOST_NAMES:
             self.fault(HOSTS, name, "is not a name to give. Move it into [DEFAULT].")
         elif not _HOST_NAME.fullmatch(name):
             self.fault(HOSTS, name, "is not a name. Write it in letters, digits, - and _.")
@@ -374,6 +378,7 @@ class _Builder:
             condition = self._condition(name, key)
             if condition is not None:
                 conditions.append(condition)
+        conditions.extend(self._ignored(name))
         if self._pattern is None and not any(each.field == "VERDICT" for each in conditions):
             conditions.append(REFUSED)
         template = self._text(name, "template") or default_of("template")
@@ -407,6 +412,9 @@ class _Builder:
         except ValueError as error:
             self.fault(section if own else DEFAULT, key, str(error))
             return None
+
+    def _ignored(self, section: str) -> tuple[Condition, ...]:
+        return self._read(section, "ignore", partial(read_ignored, names=self._named)) or ()
 
     def _named_signals(self, known: dict[str, Signal]) -> tuple[str, ...]:
         if SIGNALS not in self._source.headers:
