@@ -14,7 +14,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import DROP, UNKNOWN
-from botalert.model import Drop, Packet
+from botalert.model import Drop, Mailbox, Packet
 from botalert.threshold import ONE_PACKET, SECONDS, Threshold
 
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
@@ -173,12 +173,14 @@ class Condition(NamedTuple):
         plain: The values, any of which will do.
         barred: The values with "!" before them, none of which may be there.
         text: The condition as written, for messages.
+        ignores: Whether ``ignore:`` asks it, and not a condition of that name.
     """
 
     field: str
     plain: tuple[Test, ...]
     barred: tuple[Test, ...]
     text: str
+    ignores: bool = False
 
     def meets(self, drop: Drop) -> bool:
         """Tell whether *drop* is what this condition asks for."""
@@ -205,6 +207,7 @@ class Signal(NamedTuple):
         severity: How bad it is: one of ``SEVERITIES``.
         description: What it means, for people.
         advice: What to do about it, for people.
+        to: Who gets its mails; nobody where [recipients] says it.
     """
 
     name: str
@@ -216,6 +219,7 @@ class Signal(NamedTuple):
     severity: str = "medium"
     description: str = ""
     advice: str = ""
+    to: tuple[Mailbox, ...] = ()
 
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")

@@ -299,7 +299,7 @@ def test_arbitrary_bytes_are_faults_or_a_configuration(tmp_path_factory, content
         assert error.faults
 
 
-@given(st.lists(st.sampled_from([*(o.name for o in OPTIONS), *FIELDS, "x", "[smtp]", "[signals]", "[recipients]", "[DEFAULT]"]), max_size=12), st.lists(st.sampled_from(["", "1", "a@b", "smtp", "TCP", "25", "!", '""', "/x", "*"]), min_size=12))  # fmt: skip  # noqa: E501
+@given(st.lists(st.sampled_from([*(o.name for o in OPTIONS), *FIELDS, "x", "@x", "[smtp]", "[signals]", "[recipients]", "[hosts]", "[DEFAULT]"]), max_size=12), st.lists(st.sampled_from(["", "1", "a@b", "smtp", "TCP", "25", "!", "@x", "!@lan", "::1", '""', "/x", "*"]), min_size=12))  # fmt: skip  # noqa: E501
 def test_any_mixture_of_keys_and_values_is_faults_or_a_configuration(
     tmp_path_factory, keys, values
 ):
@@ -613,3 +613,258 @@ def test_a_password_file_that_is_a_directory_is_told(write, tmp_path):
     text = f"[DEFAULT]\nmailuser: me\nmailpasswordfile: {tmp_path}\n{MINIMAL}"
     with pytest.raises(ConfigurationError, match="is a directory"):
         load(write(text), mails=True)
+
+
+HOSTS = """\
+[DEFAULT]
+lan: eth1, br+
+[hosts]
+mailserver: 192.168.1.5, 2001:db8::5,
+Web-2: 10.1.0.0/16, 00:16:3E:12:34:56
+unused:
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "same"),
+    [
+        ("SRC: @mailserver", "SRC: 192.168.1.5, 2001:db8::5"),
+        ("SRC: !@mailserver", "SRC: !192.168.1.5, !2001:db8::5"),
+        ("SRC: ! @MAILSERVER,@web-2", "SRC: 10.1.0.0/16, !192.168.1.5, !2001:db8::5"),
+        ("DST: 10.0.0.0/8, !@Web-2", "DST: 10.0.0.0/8, !10.1.0.0/16"),
+        ("MAC: !@web-2", "MAC: !00:16:3E:12:34:56"),
+        ("MACSRC: @web-2", "MACSRC: 00:16:3E:12:34:56"),
+        ("IN: @lan", "IN: eth1, br*"),
+        ("PHYSOUT: !@lan", "PHYSOUT: !eth1, !br*"),
+        (
+            "SRC: @lan_networks",
+            "SRC: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10",
+        ),
+    ],
+)
+def test_a_name_stands_for_its_values(write, condition, same):
+    """In whatever case, and those that the field can have."""
+    field = condition.partition(":")[0]
+    named, plain = (
+        next(c for c in load(write(text)).signals[0].conditions if c.field == field)
+        for text in (f"{HOSTS}{MINIMAL}{condition}\n", f"{MINIMAL}{same}\n")
+    )
+    assert (named.plain, named.barred) == (plain.plain, plain.barred)
+    assert named.text == condition.partition(": ")[2]
+
+
+def test_a_name_may_stand_for_what_only_a_pattern_finds(write):
+    """Groups of a custom regex: are compared with addresses and hardware addresses."""
+    text = f"[DEFAULT]\nregex: (?P<SRC>x)(?P<who>y)\n[hosts]\nweb: 10.1.0.0/16\n{MINIMAL}"
+    config = load(write(text.replace("DPT: 25", "who: !@web")))
+    assert not config.signals[0].conditions[0].holds(["10.1.2.3"])
+    assert config.signals[0].conditions[0].holds(["jane"])
+
+
+def test_the_lans_networks_can_be_named(write):
+    """Instead of those that are nobody's."""
+    config = load(write(f"[DEFAULT]\nlan_networks: 192.0.2.0/24\n{MINIMAL}SRC: @lan_networks\n"))
+    source = next(c for c in config.signals[0].conditions if c.field == "SRC")
+    assert [test.words() for test in source.plain] == ["192.0.2.0/24"]
+
+
+def test_what_default_says_is_no_name(write):
+    """As configparser puts it there, it is in in every section."""
+    text = f"[DEFAULT]\nmailserver: localhost\n[hosts]\nweb: ::1\n{MINIMAL}SRC: @mailserver\n"
+    assert faults(write(text)) == [
+        "botalert.conf:12 [smtp] SRC: '@mailserver' is not defined. "
+        "Write in [hosts] mailserver: 192.168.1.5"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            MINIMAL + "SRC: !@mailsrver\n",
+            "botalert.conf:14 [smtp] SRC: '@mailsrver' is not defined. Did you mean @mailserver?",
+        ),
+        (
+            MINIMAL + "SRC: @lan\n",
+            "botalert.conf:14 [smtp] SRC: '@lan' stands for eth1, br*. "
+            "Write addresses or networks: SRC: @lan_networks",
+        ),
+        (
+            MINIMAL + "IN: @mailserver\n",
+            "[smtp] IN: '@mailserver' stands for 192.168.1.5, 2001:db8::5. "
+            "Write interfaces: IN: @lan",
+        ),
+        (MINIMAL + "MAC: !@mailserver\n", "Write a hardware address: MAC: 00:16:3e:12:34:56"),
+        (MINIMAL + "TTL: @mailserver\n", "Write what TTL is in the log"),
+        (MINIMAL + "SRC: @unused\n", "[smtp] SRC: '@unused' is not defined. "),
+        (MINIMAL + "SRC: @\n", "[smtp] SRC: '@' is not defined. "),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_a_fault(write, text, expected):
+    """As is one that stands for what the field never has."""
+    assert any(expected in fault for fault in faults(write(HOSTS + text))), faults(
+        write(HOSTS + text)
+    )
+
+
+@pytest.mark.parametrize(
+    ("default", "hosts", "expected"),
+    [
+        (
+            "",
+            "web: 192.168.1.300",
+            "4 [hosts] web: '192.168.1.300' is not an address, a network or a hardware address. "
+            "Write one as 192.168.1.5, 2001:db8::5 or 00:16:3e:12:34:56",
+        ),
+        (
+            "",
+            "web: 192.168.1.1/16",
+            "4 [hosts] web: '192.168.1.1/16' is not an address or network. "
+            "Write the network: 192.168.0.0/16",
+        ),
+        ("", "LAN: 10.0.0.0/8", "4 [hosts] LAN: is not a name to give. Move it into [DEFAULT]."),
+        ("", "my web: ::1", "4 [hosts] my web: is not a name. Write it in letters, digits"),
+        ("", "web: ::1\nWEB: ::1", "5 [hosts] WEB: is there twice, but for its case. Remove one."),
+        ("", "DPT: 25", "4 [hosts] DPT: is a condition. Move it into a signal's section."),
+        (
+            "lan_networks: 10.0.0.0/33",
+            "web: ::1",
+            "2 [DEFAULT] lan_networks: '10.0.0.0/33' is not an address or network. ",
+        ),
+        (
+            "lan: 10.0.0.0/8",
+            "web: ::1",
+            "2 [DEFAULT] lan: '10.0.0.0/8' is not an interface's name. Write lan: eth1",
+        ),
+        (
+            "",
+            "web: ::1",
+            "1 [DEFAULT] lan: is not given, and '@lan' stands for it. Write lan: eth1",
+        ),
+    ],
+)
+def test_a_bad_name_is_told_once_where_it_stands(write, default, hosts, expected):
+    """However many conditions ask for it."""
+    lan = default if default.startswith("lan:") else default or "lan: eth1"
+    if "is not given" in expected:
+        lan = ""
+    uses = "SRC: @web\nIN: @lan\nDST: !@web, @lan_networks\n"
+    text = f"[DEFAULT]\n{lan}\n[hosts]\n{hosts}\n{MINIMAL}{uses}[more]\n{uses}"
+    told = [fault for fault in faults(write(text)) if "'@web' is not defined" not in fault]
+    assert len([fault for fault in told if expected in fault]) == 1, told
+    assert not any("[smtp]" in fault or "[more]" in fault for fault in told)
+
+
+def ignored(config: Config, name: str) -> list[str]:
+    """Give the machines that the signal *name* leaves out."""
+    signal = config.signal(name)
+    assert signal is not None
+    return [
+        f"{c.field} {test.words()}" for c in signal.conditions if c.ignores for test in c.barred
+    ]
+
+
+def test_a_signals_own_ignore_stands_instead_of_the_defaults(write):
+    """As every option does; an empty one leaves nobody out, and SRC: is not touched."""
+    default = HOSTS.replace("[hosts]", "ignore: @mailserver, 00:16:3e:00:00:01\n[hosts]")
+    more = "SRC: 10.0.0.0/8, !10.0.0.5\n[own]\nignore: @web-2, ::1,\n[none]\nignore:\n"
+    text = default + MINIMAL + more
+    config = load(write(text))
+    of_default = ["SRC 192.168.1.5", "SRC 2001:db8::5", "MAC 00:16:3e:00:00:01"]
+    assert ignored(config, "smtp") == of_default
+    assert ignored(config, "own") == ["SRC 10.1.0.0/16", "SRC ::1", "MAC 00:16:3E:12:34:56"]
+    assert ignored(config, "none") == []
+    assert [test.words() for each in config.ignored for test in each.barred] == [
+        machine.partition(" ")[2] for machine in of_default
+    ]
+    (source,) = (c for c in config.signals[0].conditions if c.field == "SRC" and not c.ignores)
+    assert source.text == "10.0.0.0/8, !10.0.0.5"
+    assert list(config_warnings(config, ["eth1", "br0"])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ignore: printer", "ignore: 'printer' is not an address, a network or a hardware address"),
+        ("ignore: !10.0.0.1", "ignore: '!10.0.0.1' is not an address, a network or a hardware"),
+        ("ignore: @mailserer", "'@mailserer' is not defined. Did you mean @mailserver?"),
+        (
+            "ignore: @lan",
+            "ignore: '@lan' stands for eth1, br*. "
+            "Write addresses, networks or hardware addresses: ignore: 192.168.1.5",
+        ),
+    ],
+)
+def test_what_cannot_be_ignored_is_a_fault(write, text, expected):
+    """Once, where it stands, be it in a signal or in [DEFAULT]."""
+    for whole, section in (
+        (f"{HOSTS}{MINIMAL}{text}\n", "smtp"),
+        (HOSTS.replace("[hosts]", f"{text}\n[hosts]") + MINIMAL + "[more]\n", "DEFAULT"),
+    ):
+        (told,) = faults(write(whole))
+        assert f"[{section}] ignore: " in told
+        assert expected in told
+
+
+def test_who_is_ignored_is_said_in_words(write):
+    """As an exception, behind what is asked."""
+    words = signal_words(
+        load(write(f"{MINIMAL}ignore: 10.0.0.5, ::1, 02:00:00:00:00:01\n")).signals[0]
+    )
+    assert words.endswith(
+        " and that are for port 25, except from 10.0.0.5, ::1 and 02:00:00:00:00:01"
+    )
+    signal = load(write(MINIMAL.replace("DPT: 25", "ignore: ::1"))).signals[0]
+    told = "all packets that the firewall did not let through, except from ::1"
+    assert signal_words(signal) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("SRC: 10.0.0.5, 10.0.0.6\nignore: 10.0.0.0/29", True),
+        ("MAC: 02:00:00:00:00:01\nignore: 02:00:00:00:00:01", True),
+        ("SRC: 10.0.0.5, 10.0.0.16\nignore: 10.0.0.0/29", False),
+        ("SRC: !10.0.0.5\nDST: 10.0.0.5\nignore: 10.0.0.5, ::/0", False),
+    ],
+)
+def test_a_signal_all_of_whose_sources_are_ignored_is_warned_of(write, text, warned):
+    """Not where something is left."""
+    told = "can never be met: each of its values is ignored"
+    assert any(told in warning for warning in warnings_of(write, text)) is warned
+
+
+def test_a_signal_may_have_recipients_of_its_own(write):
+    """Nobody else gets its mails; the sender is the same."""
+    text = MINIMAL.replace("[signals]", "Cc: cc@example.org\n[signals]").replace(
+        "smtp\n", "smtp, b\n", 1
+    )
+    config = load(write(f"{text}to: Jane <jane@example.org>, root,\n[b]\nDPT: 23\n"), mails=True)
+    own, others = (config.recipients_of(signal) for signal in config.signals)
+    assert own.addresses == ("jane@example.org", "root")
+    assert own.to[0] == Mailbox("Jane", "jane@example.org")
+    assert (own.cc, own.bcc) == ((), ())
+    assert others.addresses == ("you@example.org", "cc@example.org")
+    assert own.sender == others.sender
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MINIMAL + "to: a b@c, x@@y\n", "[smtp] to: 'a b@c', 'x@@y' are not mail addresses. "),
+        (MINIMAL + "To: a@b\n", "[smtp] To: does not belong here. Did you mean to?"),
+        ("[DEFAULT]\nto: a@b\n" + MINIMAL, "to: does not belong here. Move it into a signal's"),
+    ],
+)
+def test_a_signals_recipients_are_checked(write, text, expected):
+    """As those of [recipients] are; [DEFAULT] would have them there, too."""
+    (told,) = faults(write(text))
+    assert expected in told
+
+
+def test_what_a_signal_says_of_itself_is_one_line(write):
+    """However it is broken in the file."""
+    text = "severity: HIGH\ndescription: One\n  two.\n  Three.\nadvice:  Wait,\n\tand   see.\n"
+    signal = load(write(MINIMAL + text)).signals[0]
+    told = (signal.severity, signal.description, signal.advice)
+    assert told == ("high", "One two. Three.", "Wait, and see.")

@@ -9,12 +9,20 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from botalert.config.conditions import read_condition
+from botalert.config.conditions import (
+    read_addresses,
+    read_condition,
+    read_ignored,
+    read_interfaces,
+    read_networks,
+    split_list,
+)
 from botalert.config.mailserver import MailServer, read_mailserver
 from botalert.config.options import (
     DEFAULT,
     DERIVED_FIELDS,
     FIELDS,
+    HOSTS,
     LOG,
     LOG_SECTION_PREFIX,
     OPTIONS,
@@ -32,7 +40,7 @@ from botalert.config.recipients import read_mailboxes
 from botalert.config.thresholds import read_duration, read_realert, read_threshold
 from botalert.errors import ConfigurationError, reading_error
 from botalert.grammar import AUTO, FORMS
-from botalert.match import REFUSED, SEVERITIES, Condition, Signal
+from botalert.match import REFUSED, SEVERITIES, Condition, Signal, Test
 from botalert.model import FirstRun, Mailbox, Recipients
 from botalert.threshold import ONE_PACKET
 from botalert.times import zone_named
@@ -42,6 +50,10 @@ T = TypeVar("T")
 _FIELDS = (*FIELDS, *DERIVED_FIELDS)
 # But for those that a value of several lines has.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_HOST_NAME = re.compile(r"\w[\w.-]*")
+# Options that hold addresses or names, too.
+_NOT_HOST_NAMES = ("lan", "lan_networks", "ignore")
+_NOT_SIGNALS = (RECIPIENTS, SIGNALS, HOSTS)
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -86,6 +98,7 @@ class Config(NamedTuple):
         recipients: None where nobody is named.
         signals: The signals that ``log:`` names, in its order.
         others: The signals that it does not name.
+        ignored: What ``ignore:`` in [DEFAULT] asks; of signals that are no more, too.
     """
 
     files: tuple[str, ...]
@@ -102,6 +115,7 @@ class Config(NamedTuple):
     recipients: Recipients | None
     signals: tuple[Signal, ...]
     others: tuple[Signal, ...]
+    ignored: tuple[Condition, ...]
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -111,6 +125,11 @@ class Config(NamedTuple):
     def signal(self, name: str) -> Signal | None:
         """Find the signal *name*, be it named by ``log:`` or not."""
         return next((each for each in (*self.signals, *self.others) if each.name == name), None)
+
+    def recipients_of(self, signal: Signal) -> Recipients:
+        """Tell who gets the mails of *signal*; somebody must be named."""
+        assert self.recipients is not None
+        return Recipients(self.recipients.sender, signal.to) if signal.to else self.recipients
 
 
 def load(path: str, *, mails: bool = False) -> Config:
@@ -149,11 +168,6 @@ def _in_order(source: Source, faults: Iterable[Fault]) -> list[Fault]:
     return sorted(unique, key=lambda fault: (files[fault.place.file], fault.place.line))
 
 
-def split_list(text: str) -> tuple[str, ...]:
-    """Split a list at its commas; a trailing one is fine."""
-    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
-
-
 class _Builder:
     """Collects the faults of one configuration while it is built."""
 
@@ -163,6 +177,7 @@ class _Builder:
         self._strip_controls()
         self._pattern = self._read_pattern()
         self._groups = tuple(self._pattern.groupindex) if self._pattern else ()
+        self._names = self._read_names()
 
     def config(self, *, mails: bool) -> Config:
         """Build the configuration; where there are faults, it is not to be used."""
@@ -184,6 +199,7 @@ class _Builder:
             recipients=self._recipients(mails=mails),
             signals=tuple(signals[name] for name in named),
             others=tuple(signal for name, signal in signals.items() if name not in named),
+            ignored=self._ignored(DEFAULT),
         )
 
     def fault(self, section: str, key: str, message: str) -> None:
@@ -256,7 +272,7 @@ class _Builder:
         return [
             name
             for name in sections
-            if name not in (RECIPIENTS, SIGNALS) and not name.startswith(LOG_SECTION_PREFIX)
+            if name not in _NOT_SIGNALS and not name.startswith(LOG_SECTION_PREFIX)
         ]
 
     # Logs.
@@ -288,20 +304,39 @@ class _Builder:
 
     def _check_keys(self) -> None:
         for section, key in self._source.places:
-            option = option_named(key)
+            option = option_named(key, section)
             if self._is_condition(key):
                 if not _takes_conditions(section):
                     self.fault(section, key, "is a condition. Move it into a signal's section.")
+            elif section == HOSTS:
+                self._check_host_name(key)
             elif option is None:
                 self.fault(section, key, f"is not known here. {self._hint(section, key)}")
             elif not _may_stand(option, section):
                 where = "a signal's section" if option.section == SIGNAL else f"[{option.section}]"
                 # [default] or [DEFALT] is a signal's section, as any other name.
-                hint = suggestion(section, [option.section]) or f"Move it into {where}."
+                hint = (
+                    suggestion(section, [option.section])
+                    or self._other_case(section, key)
+                    or f"Move it into {where}."
+                )
                 self.fault(section, key, f"does not belong here. {hint}")
 
+    @staticmethod
+    def _other_case(section: str, key: str) -> str:
+        """Say that *key*, a header of [recipients], was perhaps meant as a signal's option."""
+        option = option_named(key.lower(), section)
+        fits = option is not None and option.name != key and _may_stand(option, section)
+        return f"Did you mean {key.lower()}?" if fits else ""
+
+    def _check_host_name(self, name: str) -> None:
+        if name.casefold() in _NOT_HOST_NAMES:
+            self.fault(HOSTS, name, "is not a name to give. Move it into [DEFAULT].")
+        elif not _HOST_NAME.fullmatch(name):
+            self.fault(HOSTS, name, "is not a name. Write it in letters, digits, - and _.")
+
     def _is_condition(self, key: str) -> bool:
-        return key in _FIELDS or (key in self._groups and option_named(key) is None)
+        return key in _FIELDS or (key in self._groups and option_named(key, SIGNAL) is None)
 
     def _hint(self, section: str, key: str) -> str:
         fitting = [option.name for option in OPTIONS if _may_stand(option, section)]
@@ -316,6 +351,39 @@ class _Builder:
             )
         return suggestion(key, known) or f"What may stand here: {', '.join(known)}."
 
+    # Names.
+
+    def _read_names(self) -> dict[str, tuple[Test, ...]]:
+        """Read what each name stands for; nothing, where it has a fault."""
+        names: dict[str, tuple[Test, ...]] = {}
+        for name in self._source.own_keys(HOSTS):
+            if name.casefold() in names:
+                self.fault(HOSTS, name, "is there twice, but for its case. Remove one.")
+            if self._text(HOSTS, name):
+                names[name.casefold()] = self._read_host(name)
+        names["lan"] = self._read(DEFAULT, "lan", read_interfaces) or ()
+        names["lan_networks"] = self._read(DEFAULT, "lan_networks", read_networks) or ()
+        return names
+
+    def _read_host(self, name: str) -> tuple[Test, ...]:
+        try:
+            return read_addresses(self._text(HOSTS, name))
+        except ValueError as error:
+            self.fault(HOSTS, name, str(error))
+            return ()
+
+    def _named(self, name: str) -> tuple[Test, ...]:
+        """Give what ``@name`` stands for."""
+        key = name.casefold()
+        if key not in self._names:
+            known = (f"@{each}" for each in self._names)
+            hint = suggestion(f"@{name}", known) or f"Write in [hosts] {name}: 192.168.1.5"
+            raise ValueError(f"'@{name}' is not defined. {hint}")
+        if key == "lan" and not self._default("lan"):
+            # Told once, however many signals ask for it.
+            self.fault(DEFAULT, "lan", "is not given, and '@lan' stands for it. Write lan: eth1")
+        return self._names[key]
+
     # Signals.
 
     def _signal(self, name: str) -> Signal:
@@ -326,6 +394,7 @@ class _Builder:
             condition = self._condition(name, key)
             if condition is not None:
                 conditions.append(condition)
+        conditions.extend(self._ignored(name))
         if self._pattern is None and not any(each.field == "VERDICT" for each in conditions):
             conditions.append(REFUSED)
         template = self._text(name, "template") or default_of("template")
@@ -342,8 +411,9 @@ class _Builder:
             retain=self._read(name, "retain", read_duration) or 0,
             realert=self._read(name, "realert", read_realert),
             severity=self._read(name, "severity", _read_severity) or "",
-            description=self._text(name, "description"),
-            advice=self._text(name, "advice"),
+            description=" ".join(self._text(name, "description").split()),
+            advice=" ".join(self._text(name, "advice").split()),
+            to=self._read(name, "to", read_mailboxes) or (),
         )
 
     def _condition(self, section: str, key: str) -> Condition | None:
@@ -351,11 +421,17 @@ class _Builder:
         own = (section, key) in self._source.places
         try:
             return read_condition(
-                key, self._text(section, key), free_text=self._pattern is not None
+                key,
+                self._text(section, key),
+                free_text=self._pattern is not None,
+                names=self._named,
             )
         except ValueError as error:
             self.fault(section if own else DEFAULT, key, str(error))
             return None
+
+    def _ignored(self, section: str) -> tuple[Condition, ...]:
+        return self._read(section, "ignore", partial(read_ignored, names=self._named)) or ()
 
     def _named_signals(self, known: dict[str, Signal]) -> tuple[str, ...]:
         if SIGNALS not in self._source.headers:
@@ -396,7 +472,7 @@ class _Builder:
 
 
 def _takes_conditions(section: str) -> bool:
-    return section not in (RECIPIENTS, SIGNALS) and not section.startswith(LOG_SECTION_PREFIX)
+    return section not in _NOT_SIGNALS and not section.startswith(LOG_SECTION_PREFIX)
 
 
 def _may_stand(option: Option, section: str) -> bool:

@@ -3,7 +3,7 @@ The values of a signal's conditions: text into tests that need no checking.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 
 from botalert.config.options import suggestion
@@ -20,6 +20,10 @@ NUMBERS = tuple(
     "LEN TOS PREC TC HOPLIMIT FLOWLBL TTL ID FRAG SEQ ACK WINDOW RES URGP TYPE CODE MTU "
     "PARAMETER POINTER SPI UID GID MARK VID INCOMPLETE".split()
 )
+HARDWARE = ("MAC", "MACSRC", "MACDST")
+# What has values of its own, none of which an @name can stand for.
+_NAMELESS = frozenset({*PORTS, *NUMBERS, "PROTO", "FLAGS", "VERDICT"})
+_IGNORE = "ignore"
 HIGHEST_PORT = 65535
 HIGHEST_PROTOCOL = 255
 
@@ -29,7 +33,17 @@ _SENDER_BYTES = 6
 _HEADER_BYTES = 14
 
 
-def read_condition(field: str, text: str, *, free_text: bool = False) -> Condition | None:
+Names = Callable[[str], Sequence[Test]]
+"""Gives what an @name stands for; raises ValueError where it is not defined."""
+
+
+def _no_names(name: str) -> Sequence[Test]:
+    raise ValueError(f"'@{name}' is not defined. Write the value that is meant")
+
+
+def read_condition(
+    field: str, text: str, *, free_text: bool = False, names: Names = _no_names
+) -> Condition | None:
     """
     Read the condition *field*: *text*.
 
@@ -38,6 +52,7 @@ def read_condition(field: str, text: str, *, free_text: bool = False) -> Conditi
         text: Its value: a list, with commas between.
         free_text: Take what the field's kind doesn't allow as plain text: a
             pattern of the administrator's own may find anything.
+        names: What each @name stands for.
 
     Returns:
         None where *text* is empty and so asks nothing.
@@ -47,16 +62,115 @@ def read_condition(field: str, text: str, *, free_text: bool = False) -> Conditi
     """
     plain: list[Test] = []
     barred: list[Test] = []
-    for item in (part.strip() for part in text.split(",")):
-        if not item:
-            continue
+    for item in split_list(text):
         value = item[1:].strip() if item.startswith("!") else item
         if not value:
             raise ValueError("'!' bars nothing. Write the value behind it: !192.168.1.5")
-        (barred if item.startswith("!") else plain).append(_read_value(field, value, free_text))
+        tests = barred if item.startswith("!") else plain
+        if value.startswith("@"):
+            tests.extend(_named(field, value[1:], names))
+        else:
+            tests.append(_read_value(field, value, free_text))
     if not plain and not barred:
         return None
     return Condition(field, tuple(plain), tuple(barred), " ".join(text.split()))
+
+
+def read_ignored(text: str, *, names: Names = _no_names) -> tuple[Condition, ...]:
+    """
+    Read ``ignore:``, a list of machines, as the conditions that bar them.
+
+    Args:
+        text: Addresses, networks, hardware addresses and names of such.
+        names: What each @name stands for.
+
+    Raises:
+        ValueError: A value is none; says why, and what to write.
+    """
+    tests: list[Test] = []
+    for item in split_list(text):
+        if item.startswith("@"):
+            tests.extend(_named(_IGNORE, item[1:], names))
+        else:
+            tests.append(_address_or_mac(item))
+    written = f"none of {_IGNORE}: {' '.join(text.split())}"
+    barred = {
+        field: tuple(test for test in tests if _fits(field, test)) for field in ("SRC", "MAC")
+    }
+    return tuple(
+        Condition(field, (), values, written, ignores=True)
+        for field, values in barred.items()
+        if values
+    )
+
+
+def read_addresses(text: str) -> tuple[Test, ...]:
+    """
+    Read addresses, networks and hardware addresses, with commas between.
+
+    Raises:
+        ValueError: One is none; says why, and what to write.
+    """
+    return tuple(_address_or_mac(item) for item in split_list(text))
+
+
+def read_networks(text: str) -> tuple[Test, ...]:
+    """
+    Read addresses and networks, with commas between.
+
+    Raises:
+        ValueError: One is none; says why, and what to write.
+    """
+    return tuple(_network("SRC", item) for item in split_list(text))
+
+
+def read_interfaces(text: str) -> tuple[Test, ...]:
+    """
+    Read names of interfaces, with commas between.
+
+    Raises:
+        ValueError: One is none; says what to write.
+    """
+    return tuple(_strict_interface(item) for item in split_list(text))
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a list at its commas; a trailing one is fine."""
+    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
+
+
+def _named(field: str, name: str, names: Names) -> list[Test]:
+    """Give those of what ``@name`` stands for that *field* can be compared with."""
+    tests = names(name)
+    fitting = [test for test in tests if _fits(field, test)]
+    if tests and not fitting:
+        words = ", ".join(test.words() for test in tests)
+        raise ValueError(f"'@{name}' stands for {words}. {_name_remedy(field)}")
+    return fitting
+
+
+def _fits(field: str, test: Test) -> bool:
+    # Of what names stand for, interfaces alone compare exactly.
+    is_interface = isinstance(test, (Text, Pattern)) and test.exact_case
+    if field in INTERFACES:
+        return is_interface
+    if field in ADDRESSES:
+        return isinstance(test, Network)
+    if field in HARDWARE:
+        return isinstance(test, Text) and not is_interface
+    return field not in _NAMELESS and not is_interface
+
+
+def _name_remedy(field: str) -> str:
+    if field in INTERFACES:
+        return f"Write interfaces: {field}: @lan"
+    if field in ADDRESSES:
+        return f"Write addresses or networks: {field}: @lan_networks"
+    if field == _IGNORE:
+        return f"Write addresses, networks or hardware addresses: {field}: 192.168.1.5"
+    if field in HARDWARE:
+        return f"Write a hardware address: {field}: 00:16:3e:12:34:56"
+    return f"Write what {field} is in the log"
 
 
 def _read_value(field: str, value: str, free_text: bool) -> Test:
@@ -108,6 +222,29 @@ def _network(field: str, value: str) -> Test:
     except ValueError:
         remedy = "Write one as 192.168.1.10, 192.168.0.0/16 or 2001:db8::/32"
     raise ValueError(f"{value!r} is not an address or network. {remedy}")
+
+
+def _address_or_mac(value: str) -> Test:
+    try:
+        return _mac("MAC", value)
+    except ValueError:
+        pass
+    try:
+        return _network("SRC", value)
+    except ValueError:
+        if "/" in value:
+            raise
+        raise ValueError(
+            f"{value!r} is not an address, a network or a hardware address. "
+            "Write one as 192.168.1.5, 2001:db8::5 or 00:16:3e:12:34:56"
+        ) from None
+
+
+def _strict_interface(value: str) -> Test:
+    # As the kernel's dev_valid_name() has it; "!" and "@" would be meant otherwise.
+    if re.search(r"[\s/:]|^[!@\"]", value):
+        raise ValueError(f"{value!r} is not an interface's name. Write lan: eth1")
+    return _interface("IN", value)
 
 
 def _bounds(value: str, highest: int | None) -> tuple[int, int] | None:

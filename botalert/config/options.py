@@ -11,6 +11,7 @@ from typing import NamedTuple
 DEFAULT = "DEFAULT"
 RECIPIENTS = "recipients"
 SIGNALS = "signals"
+HOSTS = "hosts"
 SIGNAL = "a signal"
 LOG = "log NAME"
 LOG_SECTION_PREFIX = "log "
@@ -140,6 +141,21 @@ OPTIONS = (
         "A file whose first line is that user's password; nobody else should be able to read it.",
         DEFAULT,
     ),
+    Option(
+        "lan",
+        "interfaces",
+        "",
+        "The firewall's interfaces to the LAN, which @lan stands for: eth1, br-lan; eth+ is "
+        "every one that begins so.",
+        DEFAULT,
+    ),
+    Option(
+        "lan_networks",
+        "networks",
+        "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10",
+        "The networks of the LAN, which @lan_networks stands for.",
+        DEFAULT,
+    ),
     Option("From", "address", "", "Who the alerts come from.", RECIPIENTS),
     Option("To", "addresses", "", "Who gets the alerts; commas between.", RECIPIENTS),
     Option("Cc", "addresses", "", "Who gets a copy.", RECIPIENTS),
@@ -185,6 +201,22 @@ OPTIONS = (
         "How bad it is; stands in the mail.",
         SIGNAL,
     ),
+    Option(
+        "ignore",
+        "addresses",
+        "",
+        "Machines that are left out: addresses, networks, hardware addresses, and names from "
+        "[hosts].",
+        SIGNAL,
+    ),
+    Option(
+        "to",
+        "addresses",
+        "",
+        "Who gets the signal's mails instead of those in [recipients]; commas between.",
+        SIGNAL,
+        inherited=False,
+    ),
     Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
     Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
 )
@@ -207,12 +239,13 @@ def default_of(name: str) -> str:
     return _BY_NAME[name].default
 
 
-def option_named(name: str) -> Option | None:
-    """Find an option; the headers of [recipients] in any case."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+def option_named(name: str, section: str) -> Option | None:
+    """Find an option; in [recipients], its headers are meant, in any case."""
     header = _BY_NAME.get(name.capitalize())
-    return header if header and header.section == RECIPIENTS else None
+    is_header = header is not None and header.section == RECIPIENTS
+    if is_header and (section == RECIPIENTS or name not in _BY_NAME):
+        return header
+    return _BY_NAME.get(name)
 
 
 def is_condition_key(key: str) -> bool:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import jinja2
 
 from botalert.config import Config
-from botalert.detect import Alert
+from botalert.detect import Alert, is_ignored
 from botalert.errors import BotalertError, UnavailableError
 from botalert.job.daily import Outlook
 from botalert.job.faults import Faults, counted
@@ -21,11 +21,12 @@ from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
 from botalert.state.file import State
 
+CORRECT = "Correct [recipients], or to: of the signal"
 
-def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
-    """Give what every mail of this run has in common; *config* names recipients."""
-    assert config.recipients is not None
-    return Letterhead(config.recipients, now, machine, config.zone)
+
+def letterhead(config: Config, signal: Signal, machine: str, now: datetime) -> Letterhead:
+    """Give what the mails of *signal* have in common; *config* names recipients."""
+    return Letterhead(config.recipients_of(signal), now, machine, config.zone)
 
 
 def send(
@@ -38,6 +39,8 @@ def send(
     """
     Send what is pending; each alert is marked as soon as it was taken.
 
+    One about a machine that is ignored by now is only marked as such.
+
     Args:
         config: The configuration; names recipients.
         pending: The alerts.
@@ -46,28 +49,50 @@ def send(
         faults: Gets what goes wrong; the rest goes on.
     """
     templates = template_environment(config.templates)
-    head = letterhead(config, outlook.machine, outlook.now)
     failures = _Failures(config.statefile, faults)
+    pending = _wanted(config, pending, memory, outlook)
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
         for number, alert in enumerate(pending):
+            signal = _signal_of(config, alert)
+            head = letterhead(config, signal, outlook.machine, outlook.now)
             try:
-                refused = deliver(config, alert, transport, templates, head)
+                refused = deliver(alert, signal, transport, templates, head)
             except (ServerDownError, UnavailableError) as error:
                 failures.add(error, alerts=len(pending) - number)
                 break
             except (DeliveryError, TemplateError) as error:
                 failures.add(error, alerts=1)
                 continue
-            memory.mark_sent(alert, head.moment)
+            memory.mark_sent(alert, outlook.now)
             outlook.note(f"alert sent: {alert.detection.signal}: {alert.detection.source}")
             for address, reason in refused.items():
                 failures.partial(address, reason)
     failures.tell()
 
 
+def _wanted(
+    config: Config, pending: Sequence[Alert], memory: State, outlook: Outlook
+) -> list[Alert]:
+    """Mark what is ignored by now; give the rest of *pending*."""
+    wanted = []
+    for alert in pending:
+        if is_ignored(alert.detection, _signal_of(config, alert).conditions):
+            memory.mark_ignored(alert, outlook.now)
+            outlook.note(f"alert ignored: {alert.detection.signal}: {alert.detection.source}")
+        else:
+            wanted.append(alert)
+    return wanted
+
+
+def _signal_of(config: Config, alert: Alert) -> Signal:
+    # A signal may have left the configuration since it found something.
+    name = alert.detection.signal
+    return config.signal(name) or Signal(name, config.ignored)
+
+
 def deliver(
-    config: Config,
     alert: Alert,
+    signal: Signal,
     transport: Transport,
     templates: jinja2.Environment,
     head: Letterhead,
@@ -81,8 +106,6 @@ def deliver(
     Raises:
         BotalertError: It was not written or not taken.
     """
-    # A signal may have left the configuration since it found something.
-    signal = config.signal(alert.detection.signal) or Signal(alert.detection.signal, ())
     message = render_alert(templates, alert, signal, head)
     sender = head.recipients.sender.address
     return transport.send(message, sender, head.recipients.addresses)
@@ -114,7 +137,7 @@ class _Failures:
             )
             self._faults.add(type(error)(f"{str(error).rstrip('.')}. {kept}"))
         for (address, reason), number in self._refused.items():
-            remedy = "It may be taken later" if reason.startswith("4") else "Correct [recipients]"
+            remedy = "It may be taken later" if reason.startswith("4") else CORRECT
             self._faults.tell(
                 f"{address}: was refused ({reason}) for {counted(number, 'alert')} "
                 f"that the others got. {remedy}."
@@ -131,5 +154,5 @@ def rendered_sample(
         TemplateError: A template has an error.
     """
     alert = sample_alert(signal, next(message_ids(config, machine)), now)
-    head = letterhead(config, machine, now)
+    head = letterhead(config, signal, machine, now)
     return render_alert(templates, alert, signal, head, mark="[sample] ")
