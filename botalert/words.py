@@ -2,7 +2,7 @@
 What a signal asks, in words.
 """
 
-from botalert.match import REFUSED, Condition, Signal, Test, Text
+from botalert.match import HOST_SRC, REFUSED, SENDER, SRC_64, Condition, Signal, Test, Text
 
 _PHRASES = {
     "IN": "came in by {}",
@@ -38,10 +38,24 @@ _EMPTY_PHRASES = {
     "FLAGS": ("have no flag", "have a flag"),
 }
 _EMPTY = (Text(""),)
+_IDENTITIES = {
+    SRC_64: "its address, in IPv6 by its network of 64 bits",
+    SENDER: "its hardware address",
+    HOST_SRC: "its address and the host that logs it",
+}
 
 
 def signal_words(signal: Signal) -> str:
     """Say in a sentence which packets *signal* is about."""
+    return f"{_packets_words(signal)}{_identity_words(signal)}"
+
+
+def _identity_words(signal: Signal) -> str:
+    words = _IDENTITIES.get(signal.source)
+    return f"; a machine is known by {words}" if words else ""
+
+
+def _packets_words(signal: Signal) -> str:
     asked = [
         condition_words(each)
         for each in signal.conditions

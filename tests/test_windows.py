@@ -1,14 +1,12 @@
 """Thresholds over time, against a judge that looks at every window."""
 
 from datetime import UTC, datetime
-from functools import reduce
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from botalert.config.thresholds import read_threshold
-from botalert.threshold import DAYS, FLOWS, PACKETS, Measure
+from botalert.threshold import DAYS, PACKETS, Measure
 from botalert.windows import MICROSECONDS, STAMP, UPTIME, Moment, Rules, Stage
 
 DAY = 86400
@@ -47,7 +45,9 @@ def judged(rules: Rules, lines: list[Line]) -> bool:
             time = max([line.seconds, *(each[1] for each in stretch)])
             own = line.moment().day
             stretch.append((max([own, *(each[0] for each in stretch)]), time, line))
-        if any(all(holds(rules, rules.measures[n], stretch, every) for n in way) for way in rules.ways):
+        if any(
+            all(holds(rules, rules.measures[n], stretch, every) for n in way) for way in rules.ways
+        ):
             return True
     return False
 
