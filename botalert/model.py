@@ -71,7 +71,13 @@ class FirstRun(Enum):
 
 
 class Hit(NamedTuple):
-    """What a scan keeps of a drop that meets a signal's conditions."""
+    """
+    What a scan keeps of a drop that meets a signal's conditions.
+
+    Attributes:
+        uptime: Seconds since boot, where the line says so.
+        values: What its signal's threshold counts.
+    """
 
     signal: str
     source: str
@@ -82,6 +88,8 @@ class Hit(NamedTuple):
     mac: str | None
     repeat: int
     line: str
+    uptime: float | None = None
+    values: tuple[str | None, ...] = ()
 
 
 class Mailbox(NamedTuple):

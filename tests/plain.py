@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from botalert.model import Hit
-from botalert.tally import Tallies, Tally
+from botalert.course import Tallies
+from botalert.tally import Tally
 
 
 def fold(hits: Iterable[Hit]) -> Tallies:

@@ -20,7 +20,8 @@ from botalert.errors import InputOutputError
 from botalert.model import Hit
 from botalert.scan import Part
 from botalert.state.ledger import Ledger
-from botalert.tally import TALLY_KB, Tallies, unite, weight
+from botalert.course import Tallies, unite, weight
+from botalert.tally import TALLY_KB
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")

@@ -21,7 +21,7 @@ from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
-from botalert.tally import Tallies
+from botalert.course import Tallies
 from botalert.times import ALWAYS, Span, StampReader, zone_named
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

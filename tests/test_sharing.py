@@ -32,7 +32,7 @@ from botalert.match import REFUSED, Signal, matches
 from botalert.model import Drop, FirstRun
 from botalert.scan import LineCounts, Part, scanner, united
 from botalert.scan.scanner import hit_of
-from botalert.tally import Tallies
+from botalert.course import Tallies
 from botalert.times import StampReader
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
