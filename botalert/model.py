@@ -92,6 +92,23 @@ class Hit(NamedTuple):
     values: tuple[str | None, ...] = ()
 
 
+class Identity(NamedTuple):
+    """
+    What is known of a machine beside its address.
+
+    Attributes:
+        name: What it is called; "" if nobody knows.
+        vendor: Who made its network card, or that its hardware address is
+            its own choice; "" if nobody knows.
+    """
+
+    name: str = ""
+    vendor: str = ""
+
+
+NAMELESS = Identity()
+
+
 class Mailbox(NamedTuple):
     """A name, perhaps empty, and an address."""
 

@@ -26,6 +26,7 @@ from botalert.cli import arguments, output  # noqa: E402
 from botalert.config import conditions, mailserver, options  # noqa: E402
 from botalert.detect import Detection  # noqa: E402
 from botalert.grammar import packets, verdicts  # noqa: E402
+from botalert.machines import ethers, files, hosts, resolver, vendors  # noqa: E402
 from botalert.model import Hit  # noqa: E402
 from botalert.tally import Tally  # noqa: E402
 
@@ -181,6 +182,12 @@ def page(name: str) -> str:
         listed=render.LISTED,
         kept_items=tally.KEPT_ITEMS,
         kept_lines=tally.KEPT_LINES,
+        hosts=hosts.PATH,
+        ethers=ethers.PATH,
+        registries=vendors.PATHS,
+        local=vendors.LOCAL,
+        longest_name=files.LONGEST_NAME,
+        all_seconds=int(resolver.SECONDS_ALL),
     )
 
 

@@ -35,6 +35,7 @@ ORDER = [
     "crew",
     "state",
     "mail",
+    "machines",
     "job",
     "cli",
     "__main__",

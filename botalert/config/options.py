@@ -156,6 +156,21 @@ OPTIONS = (
         "The networks of the LAN, which @lan_networks stands for.",
         DEFAULT,
     ),
+    Option(
+        "leases",
+        "paths",
+        "",
+        "Files in which a DHCP server remembers its leases, commas between: dnsmasq's, ISC "
+        "dhcpd's or Kea's. They give the names of machines for the mails.",
+        DEFAULT,
+    ),
+    Option(
+        "resolve",
+        "yes or no",
+        "no",
+        "Whether to ask the resolver for the names of machines that nothing else names.",
+        DEFAULT,
+    ),
     Option("From", "address", "", "Who the alerts come from.", RECIPIENTS),
     Option("To", "addresses", "", "Who gets the alerts; commas between.", RECIPIENTS),
     Option("Cc", "addresses", "", "Who gets a copy.", RECIPIENTS),
