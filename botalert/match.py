@@ -205,6 +205,8 @@ class Signal(NamedTuple):
         severity: How bad it is: one of ``SEVERITIES``.
         description: What it means, for people.
         advice: What to do about it, for people.
+        false_positives: What meets it and is harmless, for people.
+        reference: The URL of a document about it.
     """
 
     name: str
@@ -216,6 +218,8 @@ class Signal(NamedTuple):
     severity: str = "medium"
     description: str = ""
     advice: str = ""
+    false_positives: str = ""
+    reference: str = ""
 
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")

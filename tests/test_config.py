@@ -227,7 +227,7 @@ what is this
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "[signals]: is missing"),
+        (MINIMAL.replace("[signals]\nlog: smtp\n", ""), "[signals]: is missing"),
         ("key: 1\n" + MINIMAL, "botalert.conf:1: stands before any [section]"),
         ("[DEFAULT]\nregex: (\n" + MINIMAL, "[DEFAULT] regex: '(' is not a pattern"),
         ("[DEFAULT]\nregex: (?P<DST>x)\n" + MINIMAL, "has no group SRC"),
@@ -265,7 +265,9 @@ def test_who_gets_mail_matters_only_where_mail_is_sent(write):
     """A scan needs no recipients."""
     path = write("[signals]\nlog: a\n[a]\n")
     assert load(path).recipients is None
-    assert len(faults(path)) == 2
+    assert faults(path) == [
+        "botalert.conf:1 [recipients] To: names nobody. Write To: you@example.org"
+    ]
 
 
 def test_headers_may_be_in_any_case(write):
