@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from botalert.match import Condition
 from botalert.model import SourceRank, source_rank
 from botalert.tally import Tallies, Tally
 
 PENDING = "pending"
 SENT = "sent"
+KNOWN = "known"
+IGNORED = "ignored"
+ENDS = (SENT, KNOWN, IGNORED)
+"""How an alert may have ended: mailed, recorded without a mail, or barred by ``ignore:``."""
 
 
 class Detection(NamedTuple):
@@ -33,22 +38,31 @@ class Detection(NamedTuple):
 
 class Alert(NamedTuple):
     """
-    The mail about a detection, sent or not.
+    The mail about a detection, and what became of it.
 
     Attributes:
         detection: What it is about.
         message_id: The mail's Message-ID, the same at every attempt.
-        alerted: When it was sent; None while it is pending.
+        alerted: When it ended; None while it is pending.
+        status: ``PENDING``, or how it ended: one of ``ENDS``.
     """
 
     detection: Detection
     message_id: str
     alerted: datetime | None
+    status: str = PENDING
 
-    @property
-    def status(self) -> str:
-        """Say "pending" or "sent"."""
-        return PENDING if self.alerted is None else SENT
+
+def is_ignored(detection: Detection, conditions: Iterable[Condition]) -> bool:
+    """Tell whether the machine that *detection* is about is one that *conditions* ignore."""
+    names = (detection.source, *detection.tally.macs)
+    return any(
+        test.holds(name)
+        for condition in conditions
+        if condition.ignores
+        for test in condition.barred
+        for name in names
+    )
 
 
 def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:

@@ -173,12 +173,14 @@ class Condition(NamedTuple):
         plain: The values, any of which will do.
         barred: The values with "!" before them, none of which may be there.
         text: The condition as written, for messages.
+        ignores: Whether ``ignore:`` asks it, and not a condition of that name.
     """
 
     field: str
     plain: tuple[Test, ...]
     barred: tuple[Test, ...]
     text: str
+    ignores: bool = False
 
     def meets(self, drop: Drop) -> bool:
         """Tell whether *drop* is what this condition asks for."""

@@ -42,13 +42,22 @@ _EMPTY = (Text(""),)
 
 def signal_words(signal: Signal) -> str:
     """Say in a sentence which packets *signal* is about."""
-    asked = [condition_words(each) for each in signal.conditions if each is not REFUSED]
+    asked = [
+        condition_words(each)
+        for each in signal.conditions
+        if each is not REFUSED and not each.ignores
+    ]
     refused = REFUSED in signal.conditions
     what = "packets that the firewall did not let through" if refused else "packets"
-    if not asked:
-        return f"all {what}"
     joint = " and that " if refused else " that "
-    return what + joint + _joined(asked, "and")
+    told = what + joint + _joined(asked, "and") if asked else f"all {what}"
+    return told + _exceptions(signal)
+
+
+def _exceptions(signal: Signal) -> str:
+    """Say which machines *signal* leaves out."""
+    ignored = [test.words() for each in signal.conditions if each.ignores for test in each.barred]
+    return f", except from {_joined(ignored, 'and')}" if ignored else ""
 
 
 def condition_words(condition: Condition) -> str:

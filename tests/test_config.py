@@ -755,3 +755,82 @@ def test_a_bad_name_is_told_once_where_it_stands(write, default, hosts, expected
     told = [fault for fault in faults(write(text)) if "'@web' is not defined" not in fault]
     assert len([fault for fault in told if expected in fault]) == 1, told
     assert not any("[smtp]" in fault or "[more]" in fault for fault in told)
+
+
+def ignored(config: Config, name: str) -> list[str]:
+    """Give the machines that the signal *name* leaves out."""
+    signal = config.signal(name)
+    assert signal is not None
+    return [
+        f"{c.field} {test.words()}" for c in signal.conditions if c.ignores for test in c.barred
+    ]
+
+
+def test_a_signals_own_ignore_stands_instead_of_the_defaults(write):
+    """As every option does; an empty one leaves nobody out, and SRC: is not touched."""
+    default = HOSTS.replace("[hosts]", "ignore: @mailserver, 00:16:3e:00:00:01\n[hosts]")
+    more = "SRC: 10.0.0.0/8, !10.0.0.5\n[own]\nignore: @web-2, ::1,\n[none]\nignore:\n"
+    text = default + MINIMAL + more
+    config = load(write(text))
+    of_default = ["SRC 192.168.1.5", "SRC 2001:db8::5", "MAC 00:16:3e:00:00:01"]
+    assert ignored(config, "smtp") == of_default
+    assert ignored(config, "own") == ["SRC 10.1.0.0/16", "SRC ::1", "MAC 00:16:3E:12:34:56"]
+    assert ignored(config, "none") == []
+    assert [test.words() for each in config.ignored for test in each.barred] == [
+        machine.partition(" ")[2] for machine in of_default
+    ]
+    (source,) = (c for c in config.signals[0].conditions if c.field == "SRC" and not c.ignores)
+    assert source.text == "10.0.0.0/8, !10.0.0.5"
+    assert list(config_warnings(config, ["eth1", "br0"])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ignore: printer", "ignore: 'printer' is not an address, a network or a hardware address"),
+        ("ignore: !10.0.0.1", "ignore: '!10.0.0.1' is not an address, a network or a hardware"),
+        ("ignore: @mailserer", "'@mailserer' is not defined. Did you mean @mailserver?"),
+        (
+            "ignore: @lan",
+            "ignore: '@lan' stands for eth1, br*. "
+            "Write addresses, networks or hardware addresses: ignore: 192.168.1.5",
+        ),
+    ],
+)
+def test_what_cannot_be_ignored_is_a_fault(write, text, expected):
+    """Once, where it stands, be it in a signal or in [DEFAULT]."""
+    for whole, section in (
+        (f"{HOSTS}{MINIMAL}{text}\n", "smtp"),
+        (HOSTS.replace("[hosts]", f"{text}\n[hosts]") + MINIMAL + "[more]\n", "DEFAULT"),
+    ):
+        (told,) = faults(write(whole))
+        assert f"[{section}] ignore: " in told
+        assert expected in told
+
+
+def test_who_is_ignored_is_said_in_words(write):
+    """As an exception, behind what is asked."""
+    words = signal_words(
+        load(write(f"{MINIMAL}ignore: 10.0.0.5, ::1, 02:00:00:00:00:01\n")).signals[0]
+    )
+    assert words.endswith(
+        " and that are for port 25, except from 10.0.0.5, ::1 and 02:00:00:00:00:01"
+    )
+    signal = load(write(MINIMAL.replace("DPT: 25", "ignore: ::1"))).signals[0]
+    told = "all packets that the firewall did not let through, except from ::1"
+    assert signal_words(signal) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("SRC: 10.0.0.5, 10.0.0.6\nignore: 10.0.0.0/29", True),
+        ("MAC: 02:00:00:00:00:01\nignore: 02:00:00:00:00:01", True),
+        ("SRC: 10.0.0.5, 10.0.0.16\nignore: 10.0.0.0/29", False),
+        ("SRC: !10.0.0.5\nDST: 10.0.0.5\nignore: 10.0.0.5, ::/0", False),
+    ],
+)
+def test_a_signal_all_of_whose_sources_are_ignored_is_warned_of(write, text, warned):
+    """Not where something is left."""
+    told = "can never be met: each of its values is ignored"
+    assert any(told in warning for warning in warnings_of(write, text)) is warned

@@ -116,6 +116,18 @@ def test_forgotten_source_alerts_again(site: Installation) -> None:
     assert packets(site) == {"192.168.1.10": 1}
 
 
+def test_what_a_baseline_records_is_known(site: Installation) -> None:
+    """It is shown so, with the moment, and not mailed about; what is new is."""
+    site.see("192.168.1.10")
+    assert site.botalert("run", "--baseline").returncode == 0
+    site.see("192.168.1.10", "192.168.1.11", second=60)
+    assert site.run() == (0, [])
+    assert site.alerts() == {"192.168.1.10": "known", "192.168.1.11": "sent"}
+    assert all(each["alerted"] for each in site.detections())
+    assert "  known 20" in site.botalert("list").stdout
+    assert len(site.mails()) == 1
+
+
 def test_two_logs_unite_in_one_detection(site: Installation) -> None:
     """One mail, with the sum of what both logs tell."""
     other = site.home / "other"
@@ -300,4 +312,54 @@ def test_maildir_that_cannot_be_made_keeps_the_alert(site: Installation) -> None
     assert line.endswith(f"1 alert kept in {site.statefile}; the next run tries again.")
     site.maildir.unlink()
     assert site.run() == (0, [])
+    assert len(site.mails()) == 1
+
+
+MACHINES = ("192.168.1.10", "192.168.1.11", "192.168.1.12")
+
+
+def test_ignored_machines_are_not_found(site: Installation) -> None:
+    """Whether by address or by hardware address; explain says why."""
+    site.configure(ignore="192.168.1.10")
+    site.see(*MACHINES)
+    assert site.run() == (0, [])
+    assert set(packets(site)) == {"192.168.1.11", "192.168.1.12"}
+    told = site.botalert("explain").stdout.splitlines()
+    assert told == [
+        f"{site.log}:1 [smtp] 192.168.1.10: SRC is 192.168.1.10, "
+        "asked is none of ignore: 192.168.1.10",
+        f"{site.log}:2 [smtp] 192.168.1.11: matched",
+        f"{site.log}:3 [smtp] 192.168.1.12: matched",
+    ]
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["in log:", "left the configuration"])
+def test_pending_alert_about_an_ignored_machine_is_not_sent(site: Installation, left: bool) -> None:
+    """It is marked as ignored and stays so, also when the machine is no longer ignored."""
+    site.configure("127.0.0.1:1")
+    site.see(*MACHINES)
+    assert site.run()[0] == 75
+    signals = {"telnet": "DPT: 23"} if left else SMTP_SIGNAL
+    ignore = "192.168.1.10/31"
+    # The mail server is still down: nothing is tried for those that nobody wants.
+    site.configure("127.0.0.1:1", ignore=f"{ignore}, 192.168.1.12", signals=signals)
+    done = site.botalert("-v", "run")
+    assert done.returncode == 0
+    assert "botalert: alert ignored: smtp: 192.168.1.10" in done.stderr.splitlines()
+    assert site.alerts() == dict.fromkeys(MACHINES, "ignored")
+    assert "  ignored 20" in site.botalert("list").stdout
+    site.configure()
+    assert site.run() == (0, [])
+    assert site.mails() == []
+
+
+def test_pending_alert_about_an_ignored_hardware_address_is_not_sent(site: Installation) -> None:
+    """The others are."""
+    site.configure("127.0.0.1:1")
+    site.see("192.168.1.10")
+    site.append(packet_line("192.168.1.11").replace("c0:a8:01:0a", "c0:a8:02:14"))
+    assert site.run()[0] == 75
+    site.configure(ignore="02:00:C0:A8:02:14")
+    assert site.run() == (0, [])
+    assert site.alerts() == {"192.168.1.10": "sent", "192.168.1.11": "ignored"}
     assert len(site.mails()) == 1

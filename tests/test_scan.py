@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import fold
 
-from botalert.config.conditions import read_condition
+from botalert.config.conditions import read_condition, read_ignored
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
@@ -70,6 +70,8 @@ VALUES = {
     "VERDICT": ["drop", "accept, unknown"],
 }
 
+IGNORED = ["", "", "192.168.1.5, 02:00:c0:a8:02:14", "192.168.0.0/16", "2001:db8::17"]
+
 
 @st.composite
 def signals(draw) -> Signal:
@@ -80,7 +82,8 @@ def signals(draw) -> Signal:
         condition = read_condition(field, draw(st.sampled_from(VALUES[field])))
         assert condition is not None
         conditions.append(condition)
-    return Signal(draw(st.sampled_from(["one", "two", "three"])), (*conditions, REFUSED))
+    ignored = read_ignored(draw(st.sampled_from(IGNORED)))
+    return Signal(draw(st.sampled_from(["one", "two", "three"])), (*conditions, *ignored, REFUSED))
 
 
 STAMPS = [

@@ -28,6 +28,7 @@ from botalert.errors import (
     TryAgainError,
 )
 from botalert.model import Hit
+from botalert.packing import packed
 from botalert.state import file as state
 from botalert.state.file import BATCH, Found, State
 from botalert.state.schema import APPLICATION_ID, MIGRATIONS
@@ -105,6 +106,7 @@ def test_parents_that_are_made_are_no_more_open_than_the_directory(tmp_path: Pat
         ("alert", "signal"),
         ("alert", "message_id"),
         ("alert", "alerted"),
+        ("alert", "ended"),
     ],
 )
 def test_value_of_a_wrong_type_is_told_as_damage(path: str, table: str, column: str) -> None:
@@ -117,7 +119,7 @@ def test_value_of_a_wrong_type_is_told_as_damage(path: str, table: str, column: 
     damaged = pytest.raises(BotalertError, match="the state file is damaged")
     with damaged, state.opened(path) as memory:
         memory.record(LOG, found(("smtp", "192.168.1.11")), REACHED, message_ids())
-    if column in ("message_id", "alerted"):
+    if column in ("message_id", "alerted", "ended"):
         with damaged, state.opened_for_reading(path) as memory:
             assert memory is not None
             memory.alerts(SIGNALS)
@@ -156,7 +158,7 @@ def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = Path(path).read_bytes()
     for way in (state.opened, state.opened_for_reading):
-        told = pytest.raises(DataError, match=r"newer botalert \(schema 3, this one knows 2\)")
+        told = pytest.raises(DataError, match=r"newer botalert \(schema 4, this one knows 3\)")
         with told, way(path):
             pass
     assert Path(path).read_bytes() == before
@@ -218,6 +220,27 @@ def test_state_of_an_older_botalert_is_brought_up_to_date(path: str) -> None:
         assert memory.pending(SIGNALS)[0].detection.tally.packets == 8
     with state.opened_for_reading(path) as reader:
         assert reader is not None
+
+
+def test_alerts_of_schema_2_were_sent_or_are_pending(path: str) -> None:
+    """Whether a baseline recorded them was not written down."""
+    os.mkdir(os.path.dirname(path))
+    (_, tally), *_ = found(("smtp", "::1"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 2")
+        for source, moment in (("192.168.1.10", None), ("::1", NOW.isoformat())):
+            key = (source, "smtp")
+            connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", (*key, LOG, packed(tally)))
+            connection.execute(
+                "INSERT INTO alert VALUES (?, ?, '<1@mx.example>', ?)", (*key, moment)
+            )
+    with state.opened(path) as memory:
+        ended = {each.detection.source: each[2:] for each in memory.alerts(SIGNALS)}
+        assert ended == {"192.168.1.10": (None, "pending"), "::1": (NOW, "sent")}
+        assert pending(memory) == [("smtp", "192.168.1.10", "<1@mx.example>")]
 
 
 def test_file_of_another_program_is_refused(path: str) -> None:
@@ -290,6 +313,41 @@ def test_alert_that_was_sent_is_pending_no_more(path: str) -> None:
         assert reader is not None
         assert pending(reader) == []
         assert [(each.status, each.alerted) for each in reader.alerts(SIGNALS)] == [("sent", NOW)]
+
+
+def test_alert_that_is_not_to_be_sent_says_why(path: str) -> None:
+    """It is known or ignored, since when, and pending no more."""
+    with state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+        (alert,) = memory.pending(SIGNALS)
+        memory.mark_ignored(alert, NOW)
+        later = found(("smtp", "192.168.1.10"), ("telnet", "192.168.1.10"))
+        memory.record("other", later, REACHED, message_ids(), alerted=NOW)
+    with state.opened_for_reading(path) as reader:
+        assert reader is not None
+        assert pending(reader) == []
+        assert [(each.status, each.alerted) for each in reader.alerts(SIGNALS)] == [
+            ("ignored", NOW),
+            ("known", NOW),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("alerted", "ended"), [(NOW.isoformat(), None), (NOW.isoformat(), "lost"), (None, "sent")]
+)
+def test_alert_that_ended_in_no_way_is_told_as_damage(
+    path: str, alerted: str | None, ended: str | None
+) -> None:
+    """Neither is guessed: not whether it was sent, nor when."""
+    with state.opened(path) as memory:
+        memory.record(LOG, found(("smtp", "192.168.1.10")), REACHED, message_ids())
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE alert SET alerted = ?, ended = ?", [alerted, ended])
+    damaged = pytest.raises(BotalertError, match="the state file is damaged")
+    with damaged, state.opened_for_reading(path) as memory_or_none:
+        assert memory_or_none is not None
+        memory_or_none.alerts(SIGNALS)
 
 
 def test_forgotten_source_alerts_anew(path: str) -> None:
@@ -546,7 +604,7 @@ def test_reading_while_a_change_is_cut_short_is_for_later(tmp_path: Path) -> Non
         connection.execute("PRAGMA cache_spill = 1")
         connection.execute("BEGIN")
         connection.executemany(
-            "INSERT INTO alert VALUES (?, 'smtp', ?, NULL)",
+            "INSERT INTO alert VALUES (?, 'smtp', ?, NULL, NULL)",
             [(f"10.0.{n >> 8}.{n & 255}", "x" * 200) for n in range(2000)],
         )
         left = tmp_path / "left"

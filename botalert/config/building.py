@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from botalert.config.conditions import (
     read_addresses,
     read_condition,
+    read_ignored,
     read_interfaces,
     read_networks,
     split_list,
@@ -53,8 +54,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # What may stand behind the @ of a mail address; the kernel allows any name.
 _MACHINE = re.compile(r"[A-Za-z0-9.-]+")
 _HOST_NAME = re.compile(r"\w[\w.-]*")
-# What [DEFAULT] gives names to.
-_LAN_NAMES = ("lan", "lan_networks")
+# Options that hold addresses or names, too.
+_NOT_HOST_NAMES = ("lan", "lan_networks", "ignore")
 _NOT_SIGNALS = (RECIPIENTS, SIGNALS, HOSTS)
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
@@ -102,6 +103,7 @@ class Config(NamedTuple):
         others: The signals that it does not name; of the shipped ones, only
             one that was asked for.
         lan: The interfaces that ``@lan`` stands for.
+        ignored: What ``ignore:`` in [DEFAULT] asks; of signals that are no more, too.
     """
 
     files: tuple[str, ...]
@@ -119,6 +121,7 @@ class Config(NamedTuple):
     signals: tuple[Signal, ...]
     others: tuple[Signal, ...]
     lan: tuple[Test, ...]
+    ignored: tuple[Condition, ...]
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -204,6 +207,7 @@ class _Builder:
             signals=tuple(signals[name] for name in named),
             others=tuple(signal for name, signal in signals.items() if name not in named),
             lan=self._names["lan"],
+            ignored=self._ignored(DEFAULT),
         )
 
     def fault(self, section: str, key: str, message: str) -> None:
@@ -323,7 +327,7 @@ class _Builder:
                 self.fault(section, key, f"does not belong here. {hint}")
 
     def _check_host_name(self, name: str) -> None:
-        if name.casefold() in _LAN_NAMES:
+        if name.casefold() in _NOT_HOST_NAMES:
             self.fault(HOSTS, name, "is not a name to give. Move it into [DEFAULT].")
         elif not _HOST_NAME.fullmatch(name):
             self.fault(HOSTS, name, "is not a name. Write it in letters, digits, - and _.")
@@ -387,6 +391,7 @@ class _Builder:
             condition = self._condition(name, key)
             if condition is not None:
                 conditions.append(condition)
+        conditions.extend(self._ignored(name))
         if self._pattern is None and not any(each.field == "VERDICT" for each in conditions):
             conditions.append(REFUSED)
         template = self._text(name, "template") or default_of("template")
@@ -426,6 +431,9 @@ class _Builder:
         except ValueError as error:
             self.fault(section if own else DEFAULT, key, str(error))
             return None
+
+    def _ignored(self, section: str) -> tuple[Condition, ...]:
+        return self._read(section, "ignore", partial(read_ignored, names=self._named)) or ()
 
     # Which signals.
 

@@ -23,6 +23,7 @@ NUMBERS = tuple(
 HARDWARE = ("MAC", "MACSRC", "MACDST")
 # What has values of its own, none of which an @name can stand for.
 _NAMELESS = frozenset({*PORTS, *NUMBERS, "PROTO", "FLAGS", "VERDICT"})
+_IGNORE = "ignore"
 HIGHEST_PORT = 65535
 HIGHEST_PROTOCOL = 255
 
@@ -73,6 +74,34 @@ def read_condition(
     if not plain and not barred:
         return None
     return Condition(field, tuple(plain), tuple(barred), " ".join(text.split()))
+
+
+def read_ignored(text: str, *, names: Names = _no_names) -> tuple[Condition, ...]:
+    """
+    Read ``ignore:``, a list of machines, as the conditions that bar them.
+
+    Args:
+        text: Addresses, networks, hardware addresses and names of such.
+        names: What each @name stands for.
+
+    Raises:
+        ValueError: A value is none; says why, and what to write.
+    """
+    tests: list[Test] = []
+    for item in split_list(text):
+        if item.startswith("@"):
+            tests.extend(_named(_IGNORE, item[1:], names))
+        else:
+            tests.append(_address_or_mac(item))
+    written = f"none of {_IGNORE}: {' '.join(text.split())}"
+    barred = {
+        field: tuple(test for test in tests if _fits(field, test)) for field in ("SRC", "MAC")
+    }
+    return tuple(
+        Condition(field, (), values, written, ignores=True)
+        for field, values in barred.items()
+        if values
+    )
 
 
 def read_addresses(text: str) -> tuple[Test, ...]:
@@ -137,6 +166,8 @@ def _name_remedy(field: str) -> str:
         return f"Write interfaces: {field}: @lan"
     if field in ADDRESSES:
         return f"Write addresses or networks: {field}: @lan_networks"
+    if field == _IGNORE:
+        return f"Write addresses, networks or hardware addresses: {field}: 192.168.1.5"
     if field in HARDWARE:
         return f"Write a hardware address: {field}: 00:16:3e:12:34:56"
     return f"Write what {field} is in the log"

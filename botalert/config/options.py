@@ -213,6 +213,14 @@ OPTIONS = (
         "How bad it is; stands in the mail.",
         SIGNAL,
     ),
+    Option(
+        "ignore",
+        "addresses",
+        "",
+        "Machines that are left out: addresses, networks, hardware addresses, and names from "
+        "[hosts].",
+        SIGNAL,
+    ),
     Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
     Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
     Option(

@@ -72,9 +72,13 @@ def signal_warnings(
         machine_interfaces: The network interfaces that this machine has.
         free_text: A pattern of the administrator's own finds the fields.
     """
-    by_field = {condition.field: condition for condition in signal.conditions}
-    for condition in signal.conditions:
-        if _is_barred(condition):
+    asked = [condition for condition in signal.conditions if not condition.ignores]
+    by_field = {condition.field: condition for condition in asked}
+    ignored = {each.field: each.barred for each in signal.conditions if each.ignores}
+    for condition in asked:
+        if _is_barred(condition, ignored.get(condition.field, ())):
+            yield f"{condition.field}: can never be met: each of its values is ignored"
+        if _is_barred(condition, condition.barred):
             yield f"{condition.field}: can never be met: each of its values is barred, too"
         if condition.field in _NEVER_EMPTY and condition.plain == (_EMPTY,) and not free_text:
             yield f"{condition.field}: can never be met: no packet is logged with an empty one"
@@ -91,14 +95,12 @@ def signal_warnings(
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
 
 
-def _is_barred(condition: Condition) -> bool:
-    """Tell whether all that *condition* asks for is barred by it, too."""
+def _is_barred(condition: Condition, values: Collection[Test]) -> bool:
+    """Tell whether all that *condition* asks for is among the barred *values*."""
     asked = condition.plain
     if not asked and condition.field == "VERDICT":
         asked = tuple(map(Text, VERDICTS))  # There are no others.
-    return bool(asked) and all(
-        any(_covers(barred, plain) for barred in condition.barred) for plain in asked
-    )
+    return bool(asked) and all(any(_covers(barred, plain) for barred in values) for plain in asked)
 
 
 def _covers(barred: Test, plain: Test) -> bool:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import jinja2
 
 from botalert.config import Config
-from botalert.detect import Alert
+from botalert.detect import Alert, is_ignored
 from botalert.errors import BotalertError, UnavailableError
 from botalert.job.daily import Outlook
 from botalert.job.faults import Faults, counted
@@ -38,6 +38,8 @@ def send(
     """
     Send what is pending; each alert is marked as soon as it was taken.
 
+    One about a machine that is ignored by now is only marked as such.
+
     Args:
         config: The configuration; names recipients.
         pending: The alerts.
@@ -48,6 +50,7 @@ def send(
     templates = template_environment(config.templates)
     head = letterhead(config, outlook.machine, outlook.now)
     failures = _Failures(config.statefile, faults)
+    pending = _wanted(config, pending, memory, outlook)
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
         for number, alert in enumerate(pending):
             try:
@@ -63,6 +66,26 @@ def send(
             for address, reason in refused.items():
                 failures.partial(address, reason)
     failures.tell()
+
+
+def _wanted(
+    config: Config, pending: Sequence[Alert], memory: State, outlook: Outlook
+) -> list[Alert]:
+    """Mark what is ignored by now; give the rest of *pending*."""
+    wanted = []
+    for alert in pending:
+        if is_ignored(alert.detection, _signal_of(config, alert).conditions):
+            memory.mark_ignored(alert, outlook.now)
+            outlook.note(f"alert ignored: {alert.detection.signal}: {alert.detection.source}")
+        else:
+            wanted.append(alert)
+    return wanted
+
+
+def _signal_of(config: Config, alert: Alert) -> Signal:
+    # A signal may have left the configuration since it found something.
+    name = alert.detection.signal
+    return config.signal(name) or Signal(name, config.ignored)
 
 
 def deliver(
@@ -81,9 +104,7 @@ def deliver(
     Raises:
         BotalertError: It was not written or not taken.
     """
-    # A signal may have left the configuration since it found something.
-    signal = config.signal(alert.detection.signal) or Signal(alert.detection.signal, ())
-    message = render_alert(templates, alert, signal, head)
+    message = render_alert(templates, alert, _signal_of(config, alert), head)
     sender = head.recipients.sender.address
     return transport.send(message, sender, head.recipients.addresses)
 

@@ -14,7 +14,17 @@ from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from botalert.detect import Alert, Detection, detection_rank, signal_order
+from botalert.detect import (
+    ENDS,
+    IGNORED,
+    KNOWN,
+    PENDING,
+    SENT,
+    Alert,
+    Detection,
+    detection_rank,
+    signal_order,
+)
 from botalert.directories import make_directories
 from botalert.errors import CannotCreateError, TryAgainError, reading_error, writing_error
 from botalert.packing import packed, packed_with, unpacked
@@ -79,7 +89,7 @@ class State:
         Add what was read of *log*, with how far that was, in one transaction.
 
         A source that its signal had not been seen to find before becomes a
-        pending alert; with *alerted*, one that counts as sent then.  Where
+        pending alert; with *alerted*, one that is known since then.  Where
         there is nothing to add, nothing is written.
 
         Args:
@@ -88,7 +98,7 @@ class State:
                 as the file has them.  A batch of them is in memory at a time.
             cursor: How far the log was read.
             new_message_id: Makes the Message-ID of a new alert.
-            alerted: When the new ones count as sent.
+            alerted: Since when the new ones are known, and not to be sent.
 
         Returns:
             How many detections are new.
@@ -97,15 +107,15 @@ class State:
         first = list(islice(rest, 1))
         if not first and cursor == self.cursor(log):
             return 0
-        moment = alerted and alerted.isoformat()
+        moment, ended = (alerted.isoformat(), KNOWN) if alerted else (None, None)
         new = 0
         with self._transaction() as connection:
             for batch in _batches(chain(first, rest)):
                 fresh = self._add(connection, log, batch)
                 new += connection.executemany(
-                    "INSERT INTO alert (source, signal, message_id, alerted) "
-                    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    [(source, signal, new_message_id(), moment) for signal, source in fresh],
+                    "INSERT INTO alert (source, signal, message_id, alerted, ended) "
+                    "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    [(source, signal, new_message_id(), moment, ended) for signal, source in fresh],
                 ).rowcount
             connection.execute(
                 "INSERT OR REPLACE INTO cursor (log, body) VALUES (?, ?)", (log, cursor)
@@ -148,11 +158,20 @@ class State:
 
     def mark_sent(self, alert: Alert, moment: datetime) -> None:
         """Remember that the mail server took *alert*."""
+        self._end(alert, SENT, moment)
+
+    def mark_ignored(self, alert: Alert, moment: datetime) -> None:
+        """Remember that nobody wants *alert*."""
+        self._end(alert, IGNORED, moment)
+
+    def _end(self, alert: Alert, ended: str, moment: datetime) -> None:
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE alert SET alerted = ? WHERE source = ? AND signal = ? AND message_id = ?",
+                "UPDATE alert SET alerted = ?, ended = ? "
+                "WHERE source = ? AND signal = ? AND message_id = ?",
                 (
                     moment.isoformat(),
+                    ended,
                     alert.detection.source,
                     alert.detection.signal,
                     alert.message_id,
@@ -176,17 +195,20 @@ class State:
         # A log's name orders what several logs tell of one source, as a run
         # reads them; the moments at which runs happen must not.
         rows = self._connection.execute(
-            "SELECT source, signal, message_id, alerted, body "
+            "SELECT source, signal, message_id, alerted, ended, body "
             f"FROM (SELECT * FROM {chosen}) JOIN tally USING (source, signal) "
             "ORDER BY source, signal, log"
         )
-        for (source, signal, message_id, alerted), group in groupby(rows, key=lambda r: r[:4]):
+        for alert, group in groupby(rows, key=lambda row: row[:5]):
+            source, signal, message_id, alerted, ended = alert
             # To a connection that only reads, SQLite leaves CHECKs unknown.
             if not all(isinstance(each, str) for each in (source, signal, message_id)):
                 raise damaged(self._path, "an alert is no text")
-            tally = merged(self._unpacked(row[4]) for row in group)
+            if ended not in (ENDS if alerted else (None,)):
+                raise damaged(self._path, f"an alert cannot have ended as {ended!r}")
+            tally = merged(self._unpacked(row[5]) for row in group)
             moment = self._moment(alerted) if alerted else None
-            yield Alert(Detection(signal, source, tally), message_id, moment)
+            yield Alert(Detection(signal, source, tally), message_id, moment, ended or PENDING)
 
     def _unpacked(self, body: str) -> Tally:
         with self._readable():

@@ -49,6 +49,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # A tally was one JSON object; now its evidence stands behind the rest.
         "UPDATE tally SET body = without_names(body)",
     ),
+    (
+        # How the alert ended; NULL while it is pending.
+        """ALTER TABLE alert ADD COLUMN ended TEXT
+            CHECK (ended IN ('sent', 'known', 'ignored'))""",
+        # Those that a baseline recorded were not told from those that were mailed.
+        "UPDATE alert SET ended = 'sent' WHERE alerted IS NOT NULL",
+    ),
 )
 
 
