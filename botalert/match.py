@@ -14,7 +14,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import DROP, UNKNOWN
-from botalert.model import Drop, Packet
+from botalert.model import Drop, Mailbox, Packet
 from botalert.threshold import ONE_PACKET, SECONDS, Threshold
 
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
@@ -209,6 +209,7 @@ class Signal(NamedTuple):
         advice: What to do about it, for people.
         false_positives: What meets it and is harmless, for people.
         reference: The URL of a document about it.
+        to: Who gets its mails; nobody where [recipients] says it.
     """
 
     name: str
@@ -222,6 +223,7 @@ class Signal(NamedTuple):
     advice: str = ""
     false_positives: str = ""
     reference: str = ""
+    to: tuple[Mailbox, ...] = ()
 
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")

@@ -42,7 +42,7 @@ _TEMPLATE = re.compile(rf"\.(?:{SUBJECT}|{TEXT}|{HTML})$")
 @dataclass(frozen=True, slots=True)
 class Letterhead:
     """
-    What every mail of a run has in common.
+    What the mails of a run about one signal have in common.
 
     Attributes:
         recipients: Who it comes from and who gets it.
@@ -118,7 +118,7 @@ def render_alert(
         templates: From :func:`environment`.
         alert: What it is about; the mail gets its Message-ID.
         signal: The signal that found it; names the template set.
-        head: What all mails of this run share.
+        head: What all mails about the signal share.
         mark: Goes before the subject.
 
     Returns:
@@ -154,6 +154,9 @@ def alert_variables(alert: Alert, signal: Signal, head: Letterhead) -> dict[str,
     variables = {
         "signal": alert.detection.signal,
         "asks": signal_words(signal),
+        "severity": signal.severity,
+        "description": signal.description,
+        "advice": signal.advice,
         "source": alert.detection.source,
         "packets": tally.packets,
         "first_seen": _local(tally.first_seen, head.zone),

@@ -834,3 +834,39 @@ def test_a_signal_all_of_whose_sources_are_ignored_is_warned_of(write, text, war
     """Not where something is left."""
     told = "can never be met: each of its values is ignored"
     assert any(told in warning for warning in warnings_of(write, text)) is warned
+
+
+def test_a_signal_may_have_recipients_of_its_own(write):
+    """Nobody else gets its mails; the sender is the same."""
+    text = MINIMAL.replace("[signals]", "Cc: cc@example.org\n[signals]").replace(
+        "smtp\n", "smtp, b\n", 1
+    )
+    config = load(write(f"{text}to: Jane <jane@example.org>, root,\n[b]\nDPT: 23\n"), mails=True)
+    own, others = (config.recipients_of(signal) for signal in config.signals)
+    assert own.addresses == ("jane@example.org", "root")
+    assert own.to[0] == Mailbox("Jane", "jane@example.org")
+    assert (own.cc, own.bcc) == ((), ())
+    assert others.addresses == ("you@example.org", "cc@example.org")
+    assert own.sender == others.sender
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MINIMAL + "to: a b@c, x@@y\n", "[smtp] to: 'a b@c', 'x@@y' are not mail addresses. "),
+        (MINIMAL + "To: a@b\n", "[smtp] To: does not belong here. Did you mean to?"),
+        ("[DEFAULT]\nto: a@b\n" + MINIMAL, "to: does not belong here. Move it into a signal's"),
+    ],
+)
+def test_a_signals_recipients_are_checked(write, text, expected):
+    """As those of [recipients] are; [DEFAULT] would have them there, too."""
+    (told,) = faults(write(text))
+    assert expected in told
+
+
+def test_what_a_signal_says_of_itself_is_one_line(write):
+    """However it is broken in the file."""
+    text = "severity: HIGH\ndescription: One\n  two.\n  Three.\nadvice:  Wait,\n\tand   see.\n"
+    signal = load(write(MINIMAL + text)).signals[0]
+    told = (signal.severity, signal.description, signal.advice)
+    assert told == ("high", "One two. Three.", "Wait, and see.")

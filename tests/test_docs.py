@@ -339,6 +339,16 @@ GOLDEN: dict[str, tuple[Signal, Alert]] = {
     ),
     "no-times": (SMTP, _alert(SMTP, "192.168.1.10", [("198.51.100.52", 25)] * 3, times=False)),
     "hostile": (SMTP, _hostile()),
+    "advised": (
+        SMTP._replace(
+            severity="high",
+            description="A machine that sends mail straight to the internet is most often "
+            "infected and sends spam. Your provider may cut you off for it.",
+            advice="Take the machine off the network, and have it examined. If it is a mail "
+            "server of yours, name it in ignore: of this signal.",
+        ),
+        _alert(SMTP, "192.168.1.10", [("198.51.100.52", 25)]),
+    ),
 }
 
 

@@ -363,3 +363,12 @@ def test_pending_alert_about_an_ignored_hardware_address_is_not_sent(site: Insta
     assert site.run() == (0, [])
     assert site.alerts() == {"192.168.1.10": "sent", "192.168.1.11": "ignored"}
     assert len(site.mails()) == 1
+
+
+def test_check_and_test_mail_tell_a_signals_own_recipients(site: Installation) -> None:
+    """Whom its mails go to, instead of those of [recipients]."""
+    site.configure(signals={"smtp": f"{SMTP_SIGNAL['smtp']}\nto: one@mx.example"})
+    told = site.botalert("test-mail").stdout
+    assert told == f"a sample alert went to one@mx.example by maildir:{site.maildir}\n"
+    assert [mail["To"] for mail in site.mails()] == ["one@mx.example"]
+    assert "\nthose of [smtp] go to one@mx.example\n" in site.botalert("check").stdout

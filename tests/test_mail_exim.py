@@ -180,13 +180,31 @@ def _made(directory: Path) -> Path:
     return directory
 
 
+def test_recipients_of_a_signal_replace_the_others(site: Installation, exim: Exim) -> None:
+    """To, Cc and Bcc alike, on the envelope and in the headers."""
+    to_one = f"{SMTP_SIGNAL['smtp']}\nto: one@mx.example, two@mx.example"
+    configure(
+        site,
+        exim,
+        recipients={**RECIPIENTS, "Cc": "cc@mx.example", "Bcc": "bcc@mx.example"},
+        signals={"smtp": to_one},
+    )
+    site.see("192.168.1.10")
+    assert run(site, exim) == (0, [])
+    mails = exim.received()
+    envelopes = ", ".join(mail["Envelope-to"] for mail in mails)
+    assert set(envelopes.split(", ")) == {"one@mx.example", "two@mx.example"}
+    headers = {(mail["To"], mail["Cc"]) for mail in mails}
+    assert headers == {("one@mx.example, two@mx.example", None)}
+
+
 def test_partly_refused_alert_is_sent_and_told(site: Installation, exim: Exim) -> None:
     """Where some recipients are refused the others get the alert, it is told, and that is all."""
     configure(site, exim, recipients={**RECIPIENTS, "To": "admin@mx.example, reject@mx.example"})
     site.see("192.168.1.10", "192.168.1.11")
     told = (
         "botalert: reject@mx.example: was refused (550 no such mailbox) for 2 alerts that the "
-        "others got. Correct [recipients]."
+        "others got. Correct [recipients], or to: of the signal."
     )
     assert run(site, exim) == (0, [told])
     assert [mail["Envelope-to"] for mail in exim.received()] == ["admin@mx.example"] * 2

@@ -123,6 +123,9 @@ def test_variables_are_the_detections_facts() -> None:
     assert variables == {
         "signal": "smtp",
         "asks": signal_words(SIGNAL),
+        "severity": "medium",
+        "description": "",
+        "advice": "",
         "source": "192.168.1.10",
         "packets": 1,
         "first_seen": moment,
@@ -309,3 +312,26 @@ def test_log_text_is_never_a_template() -> None:
     mail = rendered(alert("192.168.1.10", "{{ 7 * 7 }} {% raw %}"))
     for kind in ("plain", "html"):
         assert "{{ 7 * 7 }} {% raw %}" in body(mail, kind)
+
+
+def test_what_a_signal_says_of_itself_stands_in_the_mail() -> None:
+    """In both parts; a long address stays whole, for people to follow."""
+    page = f"https://example.org/{'a-long-word/' * 10}index.html"
+    signal = SIGNAL._replace(severity="critical", description="It is <bad>.", advice=f"See {page}")
+    mail = arrived(render_alert(TEMPLATES, alert(), signal, HEAD))
+    assert mail["Subject"].startswith("[botalert] critical: 192.168.1.10 set off smtp: ")
+    text, html = body(mail, "plain"), body(mail, "html")
+    for part in (text, html):
+        assert "critical" in part
+        assert page in part
+        assert "What to do:" in part
+    assert "It is <bad>." in text
+    assert "It is &lt;bad&gt;." in html
+
+
+def test_what_a_signal_does_not_say_leaves_no_gap() -> None:
+    """Without severity, description and advice of its own."""
+    text = body(rendered(alert()), "plain")
+    assert text.startswith('192.168.1.10 set off the signal "smtp".\n\n  Severity    medium\n')
+    assert "What to do" not in text
+    assert "\n\n\n" not in text

@@ -132,6 +132,11 @@ class Config(NamedTuple):
         """Find the signal *name*, be it named by ``log:`` or not."""
         return next((each for each in (*self.signals, *self.others) if each.name == name), None)
 
+    def recipients_of(self, signal: Signal) -> Recipients:
+        """Tell who gets the mails of *signal*; somebody must be named."""
+        assert self.recipients is not None
+        return Recipients(self.recipients.sender, signal.to) if signal.to else self.recipients
+
 
 def load(path: str, *, mails: bool = False, asked_for: str | None = None) -> Config:
     """
@@ -312,7 +317,7 @@ class _Builder:
 
     def _check_keys(self) -> None:
         for section, key in self._source.places:
-            option = option_named(key)
+            option = option_named(key, section)
             if self._is_condition(key):
                 if not _takes_conditions(section):
                     self.fault(section, key, "is a condition. Move it into a signal's section.")
@@ -323,8 +328,19 @@ class _Builder:
             elif not _may_stand(option, section):
                 where = "a signal's section" if option.section == SIGNAL else f"[{option.section}]"
                 # [default] or [DEFALT] is a signal's section, as any other name.
-                hint = suggestion(section, [option.section]) or f"Move it into {where}."
+                hint = (
+                    suggestion(section, [option.section])
+                    or self._other_case(section, key)
+                    or f"Move it into {where}."
+                )
                 self.fault(section, key, f"does not belong here. {hint}")
+
+    @staticmethod
+    def _other_case(section: str, key: str) -> str:
+        """Say that *key*, a header of [recipients], was perhaps meant as a signal's option."""
+        option = option_named(key.lower(), section)
+        fits = option is not None and option.name != key and _may_stand(option, section)
+        return f"Did you mean {key.lower()}?" if fits else ""
 
     def _check_host_name(self, name: str) -> None:
         if name.casefold() in _NOT_HOST_NAMES:
@@ -333,7 +349,7 @@ class _Builder:
             self.fault(HOSTS, name, "is not a name. Write it in letters, digits, - and _.")
 
     def _is_condition(self, key: str) -> bool:
-        return key in _FIELDS or (key in self._groups and option_named(key) is None)
+        return key in _FIELDS or (key in self._groups and option_named(key, SIGNAL) is None)
 
     def _hint(self, section: str, key: str) -> str:
         fitting = [option.name for option in OPTIONS if _may_stand(option, section)]
@@ -412,6 +428,7 @@ class _Builder:
             advice=self._prose(name, "advice"),
             false_positives=self._prose(name, "false_positives"),
             reference=self._prose(name, "reference"),
+            to=self._read(name, "to", read_mailboxes) or (),
         )
 
     def _prose(self, section: str, key: str) -> str:

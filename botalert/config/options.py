@@ -221,6 +221,14 @@ OPTIONS = (
         "[hosts].",
         SIGNAL,
     ),
+    Option(
+        "to",
+        "addresses",
+        "",
+        "Who gets the signal's mails instead of those in [recipients]; commas between.",
+        SIGNAL,
+        inherited=False,
+    ),
     Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
     Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
     Option(
@@ -251,12 +259,13 @@ def default_of(name: str) -> str:
     return _BY_NAME[name].default
 
 
-def option_named(name: str) -> Option | None:
-    """Find an option; the headers of [recipients] in any case."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+def option_named(name: str, section: str) -> Option | None:
+    """Find an option; in [recipients], its headers are meant, in any case."""
     header = _BY_NAME.get(name.capitalize())
-    return header if header and header.section == RECIPIENTS else None
+    is_header = header is not None and header.section == RECIPIENTS
+    if is_header and (section == RECIPIENTS or name not in _BY_NAME):
+        return header
+    return _BY_NAME.get(name)
 
 
 def is_condition_key(key: str) -> bool:

@@ -21,11 +21,12 @@ from botalert.render import Letterhead, TemplateError, render_alert
 from botalert.sample import sample_alert
 from botalert.state.file import State
 
+CORRECT = "Correct [recipients], or to: of the signal"
 
-def letterhead(config: Config, machine: str, now: datetime) -> Letterhead:
-    """Give what every mail of this run has in common; *config* names recipients."""
-    assert config.recipients is not None
-    return Letterhead(config.recipients, now, machine, config.zone)
+
+def letterhead(config: Config, signal: Signal, machine: str, now: datetime) -> Letterhead:
+    """Give what the mails of *signal* have in common; *config* names recipients."""
+    return Letterhead(config.recipients_of(signal), now, machine, config.zone)
 
 
 def send(
@@ -48,20 +49,21 @@ def send(
         faults: Gets what goes wrong; the rest goes on.
     """
     templates = template_environment(config.templates)
-    head = letterhead(config, outlook.machine, outlook.now)
     failures = _Failures(config.statefile, faults)
     pending = _wanted(config, pending, memory, outlook)
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
         for number, alert in enumerate(pending):
+            signal = _signal_of(config, alert)
+            head = letterhead(config, signal, outlook.machine, outlook.now)
             try:
-                refused = deliver(config, alert, transport, templates, head)
+                refused = deliver(alert, signal, transport, templates, head)
             except (ServerDownError, UnavailableError) as error:
                 failures.add(error, alerts=len(pending) - number)
                 break
             except (DeliveryError, TemplateError) as error:
                 failures.add(error, alerts=1)
                 continue
-            memory.mark_sent(alert, head.moment)
+            memory.mark_sent(alert, outlook.now)
             outlook.note(f"alert sent: {alert.detection.signal}: {alert.detection.source}")
             for address, reason in refused.items():
                 failures.partial(address, reason)
@@ -89,8 +91,8 @@ def _signal_of(config: Config, alert: Alert) -> Signal:
 
 
 def deliver(
-    config: Config,
     alert: Alert,
+    signal: Signal,
     transport: Transport,
     templates: jinja2.Environment,
     head: Letterhead,
@@ -104,7 +106,7 @@ def deliver(
     Raises:
         BotalertError: It was not written or not taken.
     """
-    message = render_alert(templates, alert, _signal_of(config, alert), head)
+    message = render_alert(templates, alert, signal, head)
     sender = head.recipients.sender.address
     return transport.send(message, sender, head.recipients.addresses)
 
@@ -135,7 +137,7 @@ class _Failures:
             )
             self._faults.add(type(error)(f"{str(error).rstrip('.')}. {kept}"))
         for (address, reason), number in self._refused.items():
-            remedy = "It may be taken later" if reason.startswith("4") else "Correct [recipients]"
+            remedy = "It may be taken later" if reason.startswith("4") else CORRECT
             self._faults.tell(
                 f"{address}: was refused ({reason}) for {counted(number, 'alert')} "
                 f"that the others got. {remedy}."
@@ -152,5 +154,5 @@ def rendered_sample(
         TemplateError: A template has an error.
     """
     alert = sample_alert(signal, next(message_ids(config, machine)), now)
-    head = letterhead(config, machine, now)
+    head = letterhead(config, signal, machine, now)
     return render_alert(templates, alert, signal, head, mark="[sample] ")

@@ -19,6 +19,10 @@ def perform(options: Options, now: datetime) -> int:
         print(f"[{signal.name}] {signal_words(signal)}")
     if config.recipients is not None:
         print(f"\nalerts go to {', '.join(config.recipients.addresses)} by {config.mailserver}")
+        for signal in config.signals:
+            if signal.to:
+                addresses = ", ".join(config.recipients_of(signal).addresses)
+                print(f"those of [{signal.name}] go to {addresses}")
     warnings = [*machine_warnings(config, now)]
     if warnings:
         print()
