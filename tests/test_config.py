@@ -558,7 +558,9 @@ def test_what_a_signal_asks_is_said_in_order(write, text, expected):
 
 def test_the_shipped_configuration_has_no_faults():
     """But for the addresses, which are to be filled in."""
-    assert load(shipped("botalert.conf"), mails=True).signal_names == ("smtp",)
+    config = load(shipped("botalert.conf"), mails=True)
+    assert len(config.signals) == 30
+    assert [test.words() for test in config.lan] == ["eth0"]
 
 
 def test_a_suggestion_is_made_only_for_what_is_near():
