@@ -9,14 +9,21 @@ must agree with it; a property test holds it to that.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import ClassVar, Final, NamedTuple
 
-from botalert.grammar.packets import PROTOCOLS
+from botalert.grammar.packets import PROTOCOLS, canonical_address
+from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import DROP, UNKNOWN
 from botalert.model import Drop, Mailbox, Packet
 from botalert.threshold import ONE_PACKET, SECONDS, Threshold
 
+SRC, SRC_64, SENDER, HOST_SRC = "SRC", "SRC/64", "MAC", "HOST SRC"
+IDENTITIES = (SRC, SRC_64, SENDER, HOST_SRC)
+"""What a machine may be known by: the values of ``source:``."""
+
+_MAC = lazy_pattern("[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
 _NUMBERS_OF_PROTOCOLS = {name.casefold(): int(number) for number, name in PROTOCOLS.items()}
 
 
@@ -210,6 +217,7 @@ class Signal(NamedTuple):
         false_positives: What meets it and is harmless, for people.
         reference: The URL of a document about it.
         to: Who gets its mails; nobody where [recipients] says it.
+        source: What a machine is known by: one of ``IDENTITIES``.
     """
 
     name: str
@@ -224,6 +232,7 @@ class Signal(NamedTuple):
     false_positives: str = ""
     reference: str = ""
     to: tuple[Mailbox, ...] = ()
+    source: str = SRC
 
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -269,6 +278,11 @@ def packet_values(packet: Packet, field: str) -> tuple[str, ...]:
     return values
 
 
+def is_mac(text: str) -> bool:
+    """Tell whether *text* is written as a hardware address."""
+    return _MAC.fullmatch(text) is not None
+
+
 def sender_mac(fields: Mapping[str, str]) -> str | None:
     """
     Give the sender's hardware address, in lower case, from a packet's *fields*.
@@ -291,3 +305,47 @@ def first_failure(drop: Drop, signal: Signal) -> Condition | None:
 def matches(drop: Drop, signal: Signal) -> bool:
     """Tell whether *drop* meets all that *signal* asks, and has a source."""
     return bool(drop.packet.fields.get("SRC")) and first_failure(drop, signal) is None
+
+
+def source_of(drop: Drop, signal: Signal) -> str:
+    """Say which machine *drop* comes from, known by what *signal* knows machines by."""
+    fields = drop.packet.fields
+    return source_named(signal.source, fields["SRC"], sender_mac(fields), drop.host)
+
+
+def source_named(identity: str, address: str, mac: str | None, host: str | None) -> str:
+    """
+    Name a machine by *identity*, one of ``IDENTITIES``.
+
+    Args:
+        identity: What it is known by.
+        address: Its packet's SRC; stands also for what the packet does not tell.
+        mac: Its hardware address, if the packet tells it.
+        host: The machine that logged the packet, if the line tells it.
+    """
+    if identity == SENDER:
+        return mac or address
+    if identity == HOST_SRC:
+        return f"{host} {address}" if host else address
+    return _network_64(address) if identity == SRC_64 else address
+
+
+def source_as_known(text: str) -> str:
+    """Write a source that somebody names in *text* as it is on record."""
+    host, space, address = text.strip().rpartition(" ")
+    if space:
+        return f"{host.strip()} {canonical_address(address) or address}"
+    if is_mac(address):
+        return address.lower()
+    try:
+        return canonical_address(address) or str(ip_network(address, strict=False))
+    except ValueError:
+        return address
+
+
+@lru_cache(maxsize=65536)
+def _network_64(address: str) -> str:
+    """Give the /64 that *address* is in, if it is of IPv6; else the address."""
+    if ":" not in address or canonical_address(address) is None:
+        return address
+    return str(ip_network((address, 64), strict=False))

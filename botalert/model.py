@@ -117,9 +117,12 @@ SourceRank = tuple[int, int, str]
 
 
 def source_rank(source: str) -> SourceRank:
-    """Order sources: IPv4 before IPv6, both as numbers; other text after them."""
+    """Order sources: IPv4 before IPv6, networks too, as numbers; other text after them."""
     try:
-        address = ipaddress.ip_address(source)
+        if "/" in source:
+            address = ipaddress.ip_network(source).network_address
+        else:
+            address = ipaddress.ip_address(source)
     except ValueError:
         return (9, 0, source)
     return (address.version, int(address), source)

@@ -4,7 +4,7 @@ What a signal asks, in words.
 
 from collections.abc import Sequence
 
-from botalert.match import REFUSED, Condition, Signal, Test, Text
+from botalert.match import HOST_SRC, REFUSED, SENDER, SRC_64, Condition, Signal, Test, Text
 from botalert.threshold import ONE_PACKET, threshold_words
 
 _PHRASES = {
@@ -55,6 +55,11 @@ _DIRECTION = ("DPT", "IN")
 _EMPTY = (Text(""),)
 _SYN, _ACK = Text("SYN"), Text("ACK")
 _LAN_NETWORKS = "@lan_networks"
+_IDENTITIES = {
+    SRC_64: "its address, in IPv6 by its network of 64 bits",
+    SENDER: "its hardware address",
+    HOST_SRC: "its address and the host that logs it",
+}
 
 
 def signal_words(signal: Signal) -> str:
@@ -62,7 +67,7 @@ def signal_words(signal: Signal) -> str:
     told = _packets_words(signal)
     if signal.threshold != ONE_PACKET:
         told += f", {threshold_words(signal.threshold)}"
-    return told + _exceptions(signal)
+    return f"{told}{_exceptions(signal)}{_identity_words(signal)}"
 
 
 def _packets_words(signal: Signal) -> str:
@@ -89,6 +94,11 @@ def _subject(asked: dict[str, Condition]) -> str:
         del asked["FLAGS"]
         return f"{names} connection attempts"
     return names
+
+
+def _identity_words(signal: Signal) -> str:
+    words = _IDENTITIES.get(signal.source)
+    return f"; a machine is known by {words}" if words else ""
 
 
 def _exceptions(signal: Signal) -> str:

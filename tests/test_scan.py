@@ -16,7 +16,7 @@ from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
 from botalert.grammar.ulogd import UlogdReader
 from botalert.log.blocks import LineBlocks
-from botalert.match import REFUSED, Condition, Signal, matches
+from botalert.match import IDENTITIES, REFUSED, Condition, Signal, matches
 from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.scanner import hit_of
@@ -82,8 +82,11 @@ def signals(draw) -> Signal:
         condition = read_condition(field, draw(st.sampled_from(VALUES[field])))
         assert condition is not None
         conditions.append(condition)
-    ignored = read_ignored(draw(st.sampled_from(IGNORED)))
-    return Signal(draw(st.sampled_from(["one", "two", "three"])), (*conditions, *ignored, REFUSED))
+    return Signal(
+        draw(st.sampled_from(["one", "two", "three"])),
+        (*conditions, *read_ignored(draw(st.sampled_from(IGNORED))), REFUSED),
+        source=draw(st.sampled_from(IDENTITIES)),
+    )
 
 
 STAMPS = [

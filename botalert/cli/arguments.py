@@ -247,7 +247,7 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _forget_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="the machine's address, as list shows it")
+    parser.add_argument("source", metavar="SOURCE", help="the machine, as list shows it")
     parser.add_argument("--signal", metavar="NAME", help="forget only what this signal found")
 
 

@@ -41,7 +41,7 @@ from botalert.config.recipients import read_mailboxes
 from botalert.config.thresholds import read_duration, read_realert, read_threshold
 from botalert.errors import ConfigurationError, reading_error
 from botalert.grammar import AUTO, FORMS
-from botalert.match import REFUSED, SEVERITIES, Condition, Signal, Test
+from botalert.match import IDENTITIES, REFUSED, SEVERITIES, SRC, Condition, Signal, Test
 from botalert.model import FirstRun, Mailbox, Recipients
 from botalert.threshold import ONE_PACKET
 from botalert.times import zone_named
@@ -429,6 +429,7 @@ class _Builder:
             false_positives=self._prose(name, "false_positives"),
             reference=self._prose(name, "reference"),
             to=self._read(name, "to", read_mailboxes) or (),
+            source=self._read(name, "source", _read_source) or SRC,
         )
 
     def _prose(self, section: str, key: str) -> str:
@@ -557,6 +558,14 @@ def _read_severity(text: str) -> str:
         hint = suggestion(text, SEVERITIES) or "Write severity: high"
         raise ValueError(f"{text!r} is none of {', '.join(SEVERITIES)}. {hint}")
     return text.lower()
+
+
+def _read_source(text: str) -> str:
+    identity = " ".join(text.upper().split())
+    if identity not in IDENTITIES:
+        hint = suggestion(identity, IDENTITIES) or f"Write source: {SRC}"
+        raise ValueError(f"{text!r} is none of {', '.join(IDENTITIES)}. {hint}")
+    return identity
 
 
 def _read_form(text: str) -> str:

@@ -10,7 +10,18 @@ from botalert.config.options import suggestion
 from botalert.grammar.packets import FLAGS, PROTOCOLS
 from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import VERDICTS
-from botalert.match import Condition, Network, Pattern, ProtocolRange, Range, Test, Text
+from botalert.match import (
+    HOST_SRC,
+    SENDER,
+    Condition,
+    Network,
+    Pattern,
+    ProtocolRange,
+    Range,
+    Test,
+    Text,
+    is_mac,
+)
 
 INTERFACES = ("IN", "OUT", "PHYSIN", "PHYSOUT")
 PATTERNS = ("PREFIX", "HOST")
@@ -171,6 +182,32 @@ def _name_remedy(field: str) -> str:
     if field in HARDWARE:
         return f"Write a hardware address: {field}: 00:16:3e:12:34:56"
     return f"Write what {field} is in the log"
+
+
+def source_conditions(text: str, identity: str, *, free_text: bool = False) -> list[Condition]:
+    """
+    Read what a packet must have to come from the source *text*.
+
+    It is told by its form: a MAC, a host and an address, or else an address
+    or a network, which may be any that contains the packet's SRC.
+
+    Args:
+        text: The source, as somebody writes it.
+        identity: What the signal knows machines by; a pattern of the
+            administrator's own may find a SRC of any form.
+        free_text: See :func:`read_condition`.
+
+    Raises:
+        ValueError: See :func:`read_condition`.
+    """
+    host, space, address = text.strip().rpartition(" ")
+    asked = {"SRC": text}
+    if is_mac(text.strip()) and (identity == SENDER or not free_text):
+        asked = {"MAC": text}
+    elif space and "," not in text and (identity == HOST_SRC or not free_text):
+        asked = {"HOST": host.strip(), "SRC": address}
+    read = (read_condition(field, value, free_text=free_text) for field, value in asked.items())
+    return [condition for condition in read if condition is not None]
 
 
 def _read_value(field: str, value: str, free_text: bool) -> Test:

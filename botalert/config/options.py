@@ -229,6 +229,15 @@ OPTIONS = (
         SIGNAL,
         inherited=False,
     ),
+    Option(
+        "source",
+        "SRC, SRC/64, MAC or HOST SRC",
+        "SRC",
+        "What a machine is known by: its address; of IPv6 the network of 64 bits that it is in; "
+        "its hardware address, where the log has it; or its address together with the machine "
+        "that logged the packet, for logs of several sites that use the same addresses.",
+        SIGNAL,
+    ),
     Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
     Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
     Option(

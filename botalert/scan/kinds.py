@@ -26,7 +26,7 @@ from botalert.grammar.ordinary import (
     packet_of,
 )
 from botalert.grammar.packets import canonical_address
-from botalert.match import Signal, field_values, packet_values, sender_mac
+from botalert.match import Signal, field_values, packet_values, sender_mac, source_named
 from botalert.model import Drop, Outcome, Packet
 from botalert.scan.masks import Masks, Memory, numbers_in
 from botalert.tally import Tally
@@ -90,10 +90,12 @@ class _Rule(NamedTuple):
     Attributes:
         mask: The signals that they do not fail.
         interface: Where the packets came in.
+        host: The machine that logged them.
     """
 
     mask: int
     interface: str | None
+    host: str | None
 
 
 class _Flow(NamedTuple):
@@ -140,7 +142,7 @@ class Classifier:
         span: Span,
         tally_of: TallyFinder,
     ) -> None:
-        self._names = [signal.name for signal in signals]
+        self._signals = signals
         self._masks = masks = Masks(signals)
         self._reader = reader
         self._span = span
@@ -189,10 +191,10 @@ class Classifier:
             mask &= self._destination_mask(row[DESTINATION])
         if not mask:
             return UNWANTED
-        tallies = [
-            self._tally_of(self._names[number], flow.source, rule.interface, flow.sender)
-            for number in numbers_in(mask)
-        ]
+        tallies = []
+        for signal in (self._signals[number] for number in numbers_in(mask)):
+            source = source_named(signal.source, flow.source, flow.sender, rule.host)
+            tallies.append(self._tally_of(signal.name, source, rule.interface, flow.sender))
         return Kind(tallies, period, row[CLOCK], row[self._port_column])
 
     def _period(self, row: Row) -> Period | None:
@@ -241,7 +243,7 @@ class Classifier:
         mask = self._masks.every
         for field in self._masks.fields - _TOLD_BY_ROWS:
             mask &= self._masks.of(field, field_values(drop, field))
-        return _Rule(mask, fields.get("IN"))
+        return _Rule(mask, fields.get("IN"), drop.host)
 
     def _packet_mask(self, texts: Row) -> int:
         mask = self._packets.get(texts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from botalert.grammar import AutoReader, KernelReader, LineReader
 from botalert.grammar.ordinary import UNTOLD
-from botalert.match import Signal, matches, sender_mac
+from botalert.match import Signal, matches, sender_mac, source_of
 from botalert.model import Drop, Hit, Outcome
 from botalert.scan.sieve import Sieve
 from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, unite, weight
@@ -258,7 +258,7 @@ def hit_of(drop: Drop, signal: Signal) -> Hit:
     fields = drop.packet.fields
     return Hit(
         signal=signal.name,
-        source=fields["SRC"],
+        source=source_of(drop, signal),
         time=drop.time,
         destination=fields.get("DST"),
         port=fields.get("DPT"),

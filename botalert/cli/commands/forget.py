@@ -9,7 +9,7 @@ from botalert import lock
 from botalert.cli.commands.common import Options, read_config
 from botalert.cli.standard_error import remark
 from botalert.errors import DataError
-from botalert.grammar.packets import canonical_address
+from botalert.match import source_as_known
 from botalert.state import file as state
 
 
@@ -22,7 +22,7 @@ def perform(options: Options, now: datetime) -> int:
         with lock.locked(f"{config.statefile}.lock"), state.opened(config.statefile) as memory:
             # What a custom regex: finds is on record as it stands in the log.
             forgotten = memory.forget(source, options.signal) or memory.forget(
-                canonical_address(source) or source, options.signal
+                source_as_known(source), options.signal
             )
     if not forgotten:
         by = f" by [{options.signal}]" if options.signal else ""

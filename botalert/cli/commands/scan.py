@@ -25,7 +25,7 @@ from botalert.cli.output import (
     table_width,
 )
 from botalert.config import Config
-from botalert.config.conditions import read_condition
+from botalert.config.conditions import source_conditions
 from botalert.detect import Detection
 from botalert.errors import UsageError
 from botalert.job.logs import line_reader
@@ -82,11 +82,10 @@ def _only(signal: Signal, source: str | None, config: Config) -> Signal:
     if source is None:
         return signal
     try:
-        condition = read_condition("SRC", source, free_text=config.pattern is not None)
+        asked = source_conditions(source, signal.source, free_text=config.pattern is not None)
     except ValueError as error:
         raise UsageError(f"--source: {error}") from error
-    conditions = (*signal.conditions, *([condition] if condition else []))
-    return signal._replace(conditions=conditions)
+    return signal._replace(conditions=(*signal.conditions, *asked))
 
 
 def _moment(options: Options, name: str, config: Config, now: datetime) -> datetime | None:
