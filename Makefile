@@ -121,10 +121,12 @@ install: man
 	  > "$$root$(PROGRAM)"; \
 	chmod 755 "$$root$(PROGRAM)"; \
 	\
-	install -d "$$root$(SHARE)/templates" "$$root$(TEMPLATES)"; \
+	install -d "$$root$(SHARE)/templates" "$$root$(SHARE)/signals" "$$root$(TEMPLATES)"; \
 	install -m 644 templates/* "$$root$(SHARE)/templates"; \
-	install -d "$$root$(MAN)/man5" "$$root$(MAN)/man8"; \
+	install -m 644 botalert/signals/* "$$root$(SHARE)/signals"; \
+	install -d "$$root$(MAN)/man5" "$$root$(MAN)/man7" "$$root$(MAN)/man8"; \
 	install -m 644 build/man/botalert.conf.5 "$$root$(MAN)/man5"; \
+	install -m 644 build/man/botalert-signals.7 "$$root$(MAN)/man7"; \
 	install -m 644 build/man/botalert.8 "$$root$(MAN)/man8"; \
 	\
 	install -d "$$root$(SYSCONFDIR)/cron.daily"; \
@@ -146,4 +148,5 @@ uninstall:
 	rm -rf '$(DESTDIR)$(LIBRARY)' '$(DESTDIR)$(SHARE)'
 	rm -f '$(DESTDIR)$(PROGRAM)' '$(DESTDIR)$(CRON)' '$(DESTDIR)$(CONF).new'
 	rm -f '$(DESTDIR)$(MAN)/man5/botalert.conf.5' '$(DESTDIR)$(MAN)/man8/botalert.8'
+	rm -f '$(DESTDIR)$(MAN)/man7/botalert-signals.7'
 	@echo 'kept: $(CONF), $(TEMPLATES), and the state in /var/lib/botalert'

@@ -69,7 +69,7 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["botalert", "botalert.*"]),
-    package_data={"botalert": ["py.typed"]},
+    package_data={"botalert": ["py.typed", "signals/*.conf"]},
     python_requires=">=3.11",
     install_requires=["jinja2", "python-dateutil"],
     extras_require={

@@ -214,6 +214,8 @@ class Signal(NamedTuple):
         severity: How bad it is: one of ``SEVERITIES``.
         description: What it means, for people.
         advice: What to do about it, for people.
+        false_positives: What meets it and is harmless, for people.
+        reference: The URL of a document about it.
         to: Who gets its mails; nobody where [recipients] says it.
         source: What a machine is known by: one of ``IDENTITIES``.
     """
@@ -227,6 +229,8 @@ class Signal(NamedTuple):
     severity: str = "medium"
     description: str = ""
     advice: str = ""
+    false_positives: str = ""
+    reference: str = ""
     to: tuple[Mailbox, ...] = ()
     source: str = SRC
 

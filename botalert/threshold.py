@@ -62,18 +62,20 @@ _NAMES = {
     "PROTO": ("protocol", "protocols"),
     "IN": ("interface", "interfaces"),
 }
+# Every time has a whole number of the last.
+_UNITS = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
 def threshold_words(threshold: Threshold) -> str:
-    """Say *threshold* for people: "at least 5 destinations within 1 hour"."""
+    """Say *threshold* for people: "at least 5 destinations within an hour"."""
     ways = (" and ".join(measure.words() for measure in ways) for ways in threshold)
     return "at least " + ", or ".join(ways)
 
 
 def duration_words(seconds: int) -> str:
-    """Say a time in its largest unit that has a whole number of them: "36 hours"."""
-    for unit, name in (("w", "week"), ("d", "day"), ("h", "hour"), ("m", "minute")):
-        number, rest = divmod(seconds, SECONDS[unit])
-        if number and not rest:
-            return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    """Say a time in its largest unit that has a whole number of them: "an hour", "36 hours"."""
+    unit = next(each for each in _UNITS if seconds % SECONDS[each] == 0)
+    number, name = seconds // SECONDS[unit], _UNITS[unit]
+    if number == 1:
+        return f"{'an' if name == 'hour' else 'a'} {name}"
+    return f"{number} {name}s"

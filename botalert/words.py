@@ -2,42 +2,59 @@
 What a signal asks, in words.
 """
 
+from collections.abc import Sequence
+
 from botalert.match import HOST_SRC, REFUSED, SENDER, SRC_64, Condition, Signal, Test, Text
+from botalert.threshold import ONE_PACKET, threshold_words
 
 _PHRASES = {
-    "IN": "came in by {}",
-    "OUT": "were to go out by {}",
-    "PHYSIN": "came in by the bridge port {}",
-    "PHYSOUT": "were to go out by the bridge port {}",
-    "SRC": "come from {}",
-    "DST": "are for {}",
-    "PROTO": "are {}",
-    "SPT": "have the source port {}",
-    "DPT": "are for port {}",
-    "MAC": "have the sender's hardware address {}",
-    "PREFIX": "are logged with the prefix {}",
-    "HOST": "are logged by {}",
-    "FLAGS": "have the flag {}",
-    "VERDICT": "have the verdict {}",
+    "IN": "from {}",
+    "OUT": "towards {}",
+    "PHYSIN": "from the bridge port {}",
+    "PHYSOUT": "towards the bridge port {}",
+    "SRC": "sent by {}",
+    "DST": "to {}",
+    "SPT": "from port {}",
+    "DPT": "to port {}",
+    "PROTO": "of the protocol {}",
+    "MAC": "sent by the hardware address {}",
+    "PREFIX": "logged with the prefix {}",
+    "HOST": "logged by {}",
+    "FLAGS": "with the flag {}",
+    "VERDICT": "with the verdict {}",
 }
-
+# Where there is only what must not be.
+_BARRED_PHRASES = {
+    "IN": "from any interface but {}",
+    "OUT": "towards any interface but {}",
+    "SRC": "sent by anybody but {}",
+    "DST": "to anywhere but {}",
+    "PROTO": "of any protocol but {}",
+    "SPT": "from any port but {}",
+    "DPT": "to any port but {}",
+    "HOST": "logged by anybody but {}",
+    "FLAGS": "without the flag {}",
+}
 # How the empty value is asked for, and how it is barred.
 _EMPTY_PHRASES = {
-    "IN": ("were sent by the firewall itself", "were not sent by the firewall itself"),
-    "OUT": ("were for the firewall itself", "were not for the firewall itself"),
-    "PHYSIN": ("came in by no bridge port", "came in by a bridge port"),
-    "PHYSOUT": ("were to go out by no bridge port", "were to go out by a bridge port"),
-    "SRC": ("come from nobody", "come from somebody"),
-    "DST": ("are for nobody", "are for somebody"),
-    "PROTO": ("have no protocol", "have a protocol"),
-    "SPT": ("have no source port", "have a source port"),
-    "DPT": ("are for no port", "are for a port"),
-    "MAC": ("have no hardware address", "have a hardware address"),
-    "PREFIX": ("are logged without a prefix", "are logged with a prefix"),
-    "HOST": ("are logged by no host", "are logged by a host"),
-    "FLAGS": ("have no flag", "have a flag"),
+    "IN": ("from the firewall itself", "not from the firewall itself"),
+    "OUT": ("to the firewall itself", "not to the firewall itself"),
+    "PHYSIN": ("from no bridge port", "from a bridge port"),
+    "PHYSOUT": ("towards no bridge port", "towards a bridge port"),
+    "SRC": ("sent by nobody", "sent by somebody"),
+    "DST": ("to nobody", "to somebody"),
+    "PROTO": ("without a protocol", "with a protocol"),
+    "SPT": ("from no port", "from a port"),
+    "DPT": ("to no port", "to a port"),
+    "PREFIX": ("logged without a prefix", "logged with a prefix"),
+    "HOST": ("logged by no host", "logged by a host"),
+    "FLAGS": ("without a flag", "with a flag"),
 }
+# What stands first and needs no comma; the others follow, each behind one.
+_DIRECTION = ("DPT", "IN")
 _EMPTY = (Text(""),)
+_SYN, _ACK = Text("SYN"), Text("ACK")
+_LAN_NETWORKS = "@lan_networks"
 _IDENTITIES = {
     SRC_64: "its address, in IPv6 by its network of 64 bits",
     SENDER: "its hardware address",
@@ -46,26 +63,42 @@ _IDENTITIES = {
 
 
 def signal_words(signal: Signal) -> str:
-    """Say in a sentence which packets *signal* is about."""
-    return f"{_packets_words(signal)}{_identity_words(signal)}"
+    """Say what *signal* asks: "TCP to port 25 from eth1, at least 5 destinations within a day"."""
+    told = _packets_words(signal)
+    if signal.threshold != ONE_PACKET:
+        told += f", {threshold_words(signal.threshold)}"
+    return f"{told}{_exceptions(signal)}{_identity_words(signal)}"
+
+
+def _packets_words(signal: Signal) -> str:
+    asked = {
+        each.field: each for each in signal.conditions if each is not REFUSED and not each.ignores
+    }
+    if not asked:
+        return "all packets" if REFUSED not in signal.conditions else "all refused packets"
+    subject = _subject(asked)
+    direction = [condition_words(asked.pop(each)) for each in _DIRECTION if each in asked]
+    rest = [condition_words(each) for each in asked.values()]
+    return ", ".join([" ".join([subject, *direction]), *rest])
+
+
+def _subject(asked: dict[str, Condition]) -> str:
+    """Say what kind of packets are *asked* for, and take out the conditions that say it."""
+    protocol = asked.get("PROTO")
+    if protocol is None or not protocol.plain or protocol.barred or protocol.plain == _EMPTY:
+        return "packets"
+    del asked["PROTO"]
+    names = _joined([_value_words(test) for test in protocol.plain], "or")
+    flags = asked.get("FLAGS")
+    if flags is not None and (flags.plain, flags.barred) == ((_SYN,), (_ACK,)):
+        del asked["FLAGS"]
+        return f"{names} connection attempts"
+    return names
 
 
 def _identity_words(signal: Signal) -> str:
     words = _IDENTITIES.get(signal.source)
     return f"; a machine is known by {words}" if words else ""
-
-
-def _packets_words(signal: Signal) -> str:
-    asked = [
-        condition_words(each)
-        for each in signal.conditions
-        if each is not REFUSED and not each.ignores
-    ]
-    refused = REFUSED in signal.conditions
-    what = "packets that the firewall did not let through" if refused else "packets"
-    joint = " and that " if refused else " that "
-    told = what + joint + _joined(asked, "and") if asked else f"all {what}"
-    return told + _exceptions(signal)
 
 
 def _exceptions(signal: Signal) -> str:
@@ -76,19 +109,38 @@ def _exceptions(signal: Signal) -> str:
 
 def condition_words(condition: Condition) -> str:
     """Say what *condition* asks of a packet."""
-    empty, full = _EMPTY_PHRASES.get(
-        condition.field, (f"have no {condition.field}", f"have a {condition.field}")
-    )
+    field = condition.field
+    empty, full = _EMPTY_PHRASES.get(field, (f"without {field}", f"with {field}"))
     if (condition.plain, condition.barred) == (_EMPTY, ()):
         return empty
     if (condition.plain, condition.barred) == ((), _EMPTY):
         return full
-    phrase = _PHRASES.get(condition.field, f"have {condition.field} {{}}")
-    values = _joined([_value_words(test) for test in condition.plain], "or") or "anything"
-    if condition.barred:
-        barred = _joined([_value_words(test) for test in condition.barred], "or")
-        values += f" but {'not ' if condition.plain else ''}{barred}"
-    return phrase.format(values)
+    phrase = _PHRASES.get(field, f"with {field} {{}}")
+    plain, barred = _value_lists(condition)
+    if not plain:
+        phrase = _BARRED_PHRASES.get(field, phrase.format("anything but {}"))
+        return phrase.format(_joined(barred, "or"))
+    but = f" but not {_joined(barred, 'or')}" if barred else ""
+    return phrase.format(_joined(plain, "or") + but)
+
+
+def _value_lists(condition: Condition) -> tuple[list[str], list[str]]:
+    """Give the words of the values that are asked for, and of those that are barred."""
+    if _LAN_NETWORKS not in condition.text.lower():
+        return _words_of(condition.plain), _words_of(condition.barred)
+    # As written: what that name stands for is six networks, in every signal.
+    items = [item.strip() for item in condition.text.split(",") if item.strip()]
+    barred = [item[1:].strip() for item in items if item.startswith("!")]
+    plain = [item for item in items if not item.startswith("!")]
+    return [_written_words(item) for item in plain], [_written_words(item) for item in barred]
+
+
+def _written_words(item: str) -> str:
+    return "the LAN's networks" if item.lower() == _LAN_NETWORKS else item
+
+
+def _words_of(tests: Sequence[Test]) -> list[str]:
+    return [_value_words(test) for test in tests]
 
 
 def _value_words(test: Test) -> str:

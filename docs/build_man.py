@@ -9,6 +9,7 @@ there, so that nothing is written twice and the pages can't fall behind.
 import argparse
 import re
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,14 +24,16 @@ sys.path.insert(0, str(SOURCES.parent))
 import botalert  # noqa: E402
 from botalert import render, tally, times  # noqa: E402
 from botalert.cli import arguments, output  # noqa: E402
-from botalert.config import conditions, mailserver, options  # noqa: E402
+from botalert.config import conditions, library, load, mailserver, options  # noqa: E402
 from botalert.detect import Detection  # noqa: E402
 from botalert.grammar import packets, verdicts  # noqa: E402
 from botalert.machines import ethers, files, hosts, resolver, vendors  # noqa: E402
+from botalert.match import Signal  # noqa: E402
 from botalert.model import Hit  # noqa: E402
 from botalert.tally import Tally  # noqa: E402
+from botalert.words import signal_words  # noqa: E402
 
-PAGES = ("botalert.8", "botalert.conf.5")
+PAGES = ("botalert.8", "botalert.conf.5", "botalert-signals.7")
 
 # What mandoc's lint allows, less the escapes.
 _LINE_WIDTH = 70
@@ -122,6 +125,23 @@ def _options_of(section: str) -> list[options.Option]:
     return [option for option in options.OPTIONS if option.section == section]
 
 
+def shipped_signals() -> tuple[Signal, ...]:
+    """Give all shipped signals of a LAN at eth1."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(f"[DEFAULT]\nlan: eth1\n[signals]\nlog: {library.EVERYTHING}\n")
+        file.flush()
+        return load(file.name).signals
+
+
+def _families(signals: tuple[Signal, ...]) -> dict[str, list[Signal]]:
+    """Group *signals* by the file that they are in."""
+    families: dict[str, list[Signal]] = {}
+    places = library.library().source.headers
+    for signal in signals:
+        families.setdefault(Path(places[signal.name].file).name, []).append(signal)
+    return families
+
+
 def _words_of(verdict_of_word: dict[str, str], verdict: str) -> list[str]:
     return [word for word, meant in verdict_of_word.items() if meant == verdict]
 
@@ -155,7 +175,14 @@ def page(name: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(escaped=escaped, argument=argument, prose=prose, words_of=_words_of)
+    environment.filters.update(
+        escaped=escaped,
+        argument=argument,
+        prose=prose,
+        words_of=_words_of,
+        words=signal_words,
+    )
+    signals = shipped_signals()
     return environment.get_template(f"{name}.in").render(
         version=botalert.__version__,
         commands=list(_commands()),
@@ -188,6 +215,9 @@ def page(name: str) -> str:
         local=vendors.LOCAL,
         longest_name=files.LONGEST_NAME,
         all_seconds=int(resolver.SECONDS_ALL),
+        signals=signals,
+        families=_families(signals),
+        recommended=library.library().sets[library.RECOMMENDED],
     )
 
 

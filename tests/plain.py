@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from botalert.model import Hit
 from botalert.course import Tallies
+from botalert.model import Hit
 from botalert.tally import Tally
 
 

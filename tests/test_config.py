@@ -227,7 +227,7 @@ what is this
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "[signals]: is missing"),
+        (MINIMAL.replace("[signals]\nlog: smtp\n", ""), "[signals]: is missing"),
         ("key: 1\n" + MINIMAL, "botalert.conf:1: stands before any [section]"),
         ("[DEFAULT]\nregex: (\n" + MINIMAL, "[DEFAULT] regex: '(' is not a pattern"),
         ("[DEFAULT]\nregex: (?P<DST>x)\n" + MINIMAL, "has no group SRC"),
@@ -265,7 +265,9 @@ def test_who_gets_mail_matters_only_where_mail_is_sent(write):
     """A scan needs no recipients."""
     path = write("[signals]\nlog: a\n[a]\n")
     assert load(path).recipients is None
-    assert len(faults(path)) == 2
+    assert faults(path) == [
+        "botalert.conf:1 [recipients] To: names nobody. Write To: you@example.org"
+    ]
 
 
 def test_headers_may_be_in_any_case(write):
@@ -405,6 +407,76 @@ def test_a_signal_that_may_never_fire_is_warned_of(write, text, expected):
     assert all("botalert.conf:6 [smtp] " in warning for warning in warned)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "threshold: 2 DPT in 1h",
+            "2 ports within an hour can never be met: DPT asks for no more than 1",
+        ),
+        (
+            "DST: 10.0.0.0/30, 10.1.0.0/30\nthreshold: 9 DST",
+            "9 destinations can never be met: DST asks for no more than 8",
+        ),
+        (
+            "IN: eth0, br-lan\nthreshold: 1 packet\n all: 9 flows in 1m, 3 IN in 1h",
+            "3 interfaces within an hour can never be met: IN asks for no more than 2",
+        ),
+    ],
+)
+def test_a_threshold_that_can_never_be_met_is_warned_of(write, text, expected):
+    """Where the conditions leave fewer values than it counts."""
+    assert [warning.partition(": ")[2] for warning in warnings_of(write, text)] == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "threshold: 1 DPT in 1h",
+        "DST: 10.0.0.0/30\nthreshold: 4 DST\n 9 packets",
+        "IN: eth*\nthreshold: 3 IN in 1h",
+        "DST: !10.0.0.1\nthreshold: 300 DST in 1h",
+    ],
+)
+def test_a_threshold_that_can_be_met_is_not_warned_of(write, text):
+    """Silence when all is well."""
+    assert warnings_of(write, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "is met by any refused packet: it has no condition"),
+        ("ignore: 10.0.0.1", "is met by any refused packet: it has no condition"),
+        ("VERDICT: drop, accept", "is met by any packet: it has no condition"),
+    ],
+)
+def test_a_signal_that_any_line_meets_is_warned_of(write, text, expected):
+    """It has no conditions beyond the verdict."""
+    config = load(write(MINIMAL.replace("DPT: 25", text)))
+    assert [told.partition("[smtp] ")[2] for told in config_warnings(config, [])] == [expected]
+
+
+def test_a_section_that_is_not_named_is_warned_of(write):
+    """The shipped signals that are not named are nobody's mistake."""
+    told = warnings_of(write, "[smb]\nDPT: 445\n")
+    assert [warning.partition("botalert.conf")[2] for warning in told] == [
+        ":8 [smb] is not looked for: [signals] log: does not name it"
+    ]
+
+
+def test_a_missing_lan_interface_is_warned_of_once(write):
+    """However many signals ask for it; others are told where they stand."""
+    text = f"[DEFAULT]\nlan: eth7, br+\n{MINIMAL.replace('log: smtp', 'log: @default, !smtp, own')}"
+    config = load(write(f"{text}[own]\nIN: @lan, ppp0\n"))
+    told = list(config_warnings(config, ["lo", "eth0", "br-lan"]))
+    assert told[0] == "lan: this machine has no interface 'eth7'. Did you mean eth0?"
+    assert [warning.partition("[own] ")[2] for warning in told[1:-1]] == [
+        "IN: this machine has no interface 'ppp0'"
+    ]
+    assert "[smtp] is not looked for" in told[-1]
+
+
 def test_a_sound_signal_is_not_warned_of(write):
     """Silence when all is well."""
     text = 'IN: eth0, br*\nOUT: ""\nPROTO: TCP, 17\nFLAGS: SYN, !ACK\nSRC: 10.0.0.0/8\nDST: !::/0\n'
@@ -440,24 +512,55 @@ def test_a_login_on_this_machine_needs_no_encryption(write):
 def test_a_signal_is_said_in_words(write):
     """For `botalert check` and for the mail."""
     config = load(write(OF_05A))
-    assert signal_words(config.signals[0]) == (
-        "packets that the firewall did not let through and that came in by eth0, are TCP and "
-        "are for port 25"
-    )
+    assert signal_words(config.signals[0]) == "TCP to port 25 from eth0"
     text = 'SRC: 10.0.0.0/8, 2001:db8::1, !10.0.0.5\nOUT: ""\nVERDICT: accept\nTTL: 1-5\n'
     config = load(write(MINIMAL + text))
     assert signal_words(config.signals[0]) == (
-        "packets that are for port 25, come from 10.0.0.0/8 or 2001:db8::1 but not 10.0.0.5, were "
-        "for the firewall itself, have the verdict accept and have TTL 1-5"
+        "packets to port 25, sent by 10.0.0.0/8 or 2001:db8::1 but not 10.0.0.5, "
+        "to the firewall itself, with the verdict accept, with TTL 1-5"
     )
-    assert (
-        signal_words(Signal("x", (REFUSED,))) == "all packets that the firewall did not let through"
-    )
+    assert signal_words(Signal("x", (REFUSED,))) == "all refused packets"
+    assert signal_words(Signal("x", ())) == "all packets"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "PROTO: TCP\nIN: eth1\nthreshold: 5 DST in 1h\nignore: 10.0.0.5",
+            "TCP to port 25 from eth1, at least 5 destinations within an hour, "
+            "except from 10.0.0.5",
+        ),
+        ("PROTO: TCP\nFLAGS: SYN, !ACK", "TCP connection attempts to port 25"),
+        ("PROTO: 6, UDP\nFLAGS: SYN", "6 or UDP to port 25, with the flag SYN"),
+        ("PROTO: !TCP", "packets to port 25, of any protocol but TCP"),
+        (
+            "DST: !@lan_networks, !::1",
+            "packets to port 25, to anywhere but the LAN's networks or ::1",
+        ),
+        (
+            "SRC: @LAN_networks, !@web",
+            "packets to port 25, sent by the LAN's networks but not @web",
+        ),
+        ("SRC: !@web", "packets to port 25, sent by anybody but 10.1.0.0/16"),
+        (
+            "threshold: 3 days in 14d\n 90 packets in 90s\n all: 2 DPT in 36h, 4 flows in 1m",
+            "packets to port 25, at least 3 days of 14, or 90 packets within 90 seconds, "
+            "or 2 ports within 36 hours and 4 flows within a minute",
+        ),
+    ],
+)
+def test_what_a_signal_asks_is_said_in_order(write, text, expected):
+    """What, to which port, from where; how many; and whom not."""
+    hosts = "[hosts]\nweb: 10.1.0.0/16\n"
+    assert signal_words(load(write(f"{hosts}{MINIMAL}{text}\n")).signals[0]) == expected
 
 
 def test_the_shipped_configuration_has_no_faults():
     """But for the addresses, which are to be filled in."""
-    assert load(shipped("botalert.conf"), mails=True).signal_names == ("smtp",)
+    config = load(shipped("botalert.conf"), mails=True)
+    assert len(config.signals) == 30
+    assert [test.words() for test in config.lan] == ["eth0"]
 
 
 def test_a_suggestion_is_made_only_for_what_is_near():
@@ -476,14 +579,14 @@ def test_the_zone_is_the_configured_one(write):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("!10.0.0.5", "come from anything but 10.0.0.5"),
-        ("10.0.0.0/8, !10.0.0.5, !10.0.0.6", "come from 10.0.0.0/8 but not 10.0.0.5 or 10.0.0.6"),
+        ("!10.0.0.5", "sent by anybody but 10.0.0.5"),
+        ("10.0.0.0/8, !10.0.0.5, !10.0.0.6", "sent by 10.0.0.0/8 but not 10.0.0.5 or 10.0.0.6"),
     ],
 )
 def test_what_is_barred_is_said_in_words(write, value, expected):
     """Alone and beside what is asked for."""
     config = load(write(MINIMAL.replace("DPT: 25", f"SRC: {value}")))
-    assert signal_words(config.signals[0]).endswith(f" that {expected}")
+    assert signal_words(config.signals[0]).endswith(f" {expected}")
 
 
 def test_conditions_keep_the_order_of_the_file(write):
@@ -567,19 +670,19 @@ def test_a_pattern_of_ones_own_may_find_nothing(write):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ('DPT: ""', "are for no port"),
-        ('FLAGS: ""', "have no flag"),
-        ('OUT: ""', "were for the firewall itself"),
-        ('IN: ""', "were sent by the firewall itself"),
-        ('OUT: !""', "were not for the firewall itself"),
-        ('MTU: ""', "have no MTU"),
-        ('FLAGS: "", SYN', "have the flag none or SYN"),
+        ('DPT: ""', "to no port"),
+        ('FLAGS: ""', "without a flag"),
+        ('OUT: ""', "to the firewall itself"),
+        ('IN: ""', "from the firewall itself"),
+        ('OUT: !""', "not to the firewall itself"),
+        ('MTU: ""', "without MTU"),
+        ('FLAGS: "", SYN', "with the flag none or SYN"),
     ],
 )
 def test_the_empty_value_is_said_in_words(write, value, expected):
     """As what it means."""
     config = load(write(MINIMAL.replace("DPT: 25", value)))
-    assert signal_words(config.signals[0]).endswith(f" that {expected}")
+    assert signal_words(config.signals[0]).endswith(f" {expected}")
 
 
 def test_every_bad_address_of_a_list_is_told(write):
@@ -779,7 +882,10 @@ def test_a_signals_own_ignore_stands_instead_of_the_defaults(write):
     ]
     (source,) = (c for c in config.signals[0].conditions if c.field == "SRC" and not c.ignores)
     assert source.text == "10.0.0.0/8, !10.0.0.5"
-    assert list(config_warnings(config, ["eth1", "br0"])) == []
+    told = list(config_warnings(config, ["eth1", "br0"]))
+    assert [warning.partition(" ")[2] for warning in told] == [
+        f"[{name}] is not looked for: [signals] log: does not name it" for name in ("own", "none")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -811,12 +917,9 @@ def test_who_is_ignored_is_said_in_words(write):
     words = signal_words(
         load(write(f"{MINIMAL}ignore: 10.0.0.5, ::1, 02:00:00:00:00:01\n")).signals[0]
     )
-    assert words.endswith(
-        " and that are for port 25, except from 10.0.0.5, ::1 and 02:00:00:00:00:01"
-    )
+    assert words == "packets to port 25, except from 10.0.0.5, ::1 and 02:00:00:00:00:01"
     signal = load(write(MINIMAL.replace("DPT: 25", "ignore: ::1"))).signals[0]
-    told = "all packets that the firewall did not let through, except from ::1"
-    assert signal_words(signal) == told
+    assert signal_words(signal) == "all refused packets, except from ::1"
 
 
 @pytest.mark.parametrize(

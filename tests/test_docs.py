@@ -26,6 +26,7 @@ from botalert import errors
 from botalert.cli.arguments import EXIT_STATUSES, argument_parser
 from botalert.cli.output import _HEADINGS, DETECTION_COLUMNS
 from botalert.config import load
+from botalert.config.library import library
 from botalert.config.options import DERIVED_FIELDS, FIELDS, OPTIONS, SIGNAL
 from botalert.detect import Alert, Detection
 from botalert.loader import template_environment
@@ -33,14 +34,18 @@ from botalert.match import REFUSED, Condition, Range, Signal, Text
 from botalert.model import Hit, Identity, Mailbox, Recipients
 from botalert.render import Letterhead, alert_variables, render_alert
 from botalert.tally import Tally
+from botalert.threshold import threshold_words
+from botalert.words import signal_words
 from tests.real import need
 
 ROOT = Path(__file__).resolve().parents[1]
 ALERTS = ROOT / "tests" / "data" / "alerts"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("botalert.8", "botalert.conf.5")
+PAGES = ("botalert.8", "botalert.conf.5", "botalert-signals.7")
 
-_page: Callable[[str], str] = runpy.run_path(str(ROOT / "docs" / "build_man.py"))["page"]
+_script = runpy.run_path(str(ROOT / "docs" / "build_man.py"))
+_page: Callable[[str], str] = _script["page"]
+_shipped_signals: Callable[[], tuple[Signal, ...]] = _script["shipped_signals"]
 
 
 def plain(mdoc: str) -> str:
@@ -56,7 +61,7 @@ def plain(mdoc: str) -> str:
     return mdoc
 
 
-PROGRAM, CONFIGURATION = (plain(_page(name)) for name in PAGES)
+PROGRAM, CONFIGURATION, SIGNALS = (plain(_page(name)) for name in PAGES)
 
 
 def items(page: str, macro: str = "It") -> dict[str, str]:
@@ -108,7 +113,46 @@ def test_no_other_field_is_documented() -> None:
 def test_shipped_configuration_has_no_faults() -> None:
     """The configuration that is installed can be read and mailed by."""
     config = load(str(ROOT / "botalert.conf"), mails=True)
-    assert config.signal_names == ("smtp",)
+    assert config.signal_names == library().sets["@default"]
+    assert config.recipients is not None
+    assert config.recipients.addresses == ("you@yourdomain",)
+
+
+def told(text: str) -> str:
+    """Give *text* without line breaks, as the pages and their sources are compared."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("signal", _shipped_signals(), ids=lambda signal: signal.name)
+def test_shipped_signal_is_documented(signal: Signal) -> None:
+    """botalert-signals(7) has each, with what, how many, why, what is harmless, and a source."""
+    [(heading, text)] = [
+        item for item in items(SIGNALS).items() if item[0].startswith(f"Li {signal.name} ")
+    ]
+    expected = signal_words(signal)
+    for part in (
+        f"{expected[0].upper()}{expected[1:]}.",
+        signal.description,
+        f"What to do: {signal.advice}",
+        f"Harmless: {signal.false_positives}",
+        f".Lk {signal.reference}",
+    ):
+        assert part in told(text)
+    assert threshold_words(signal.threshold) in told(text)
+    assert signal.severity in heading
+    assert ("not recommended" in heading) == (signal.name not in library().sets["@default"])
+
+
+def test_no_other_signal_is_documented() -> None:
+    """botalert-signals(7) has none that does not exist."""
+    listed = [item for item in items(SIGNALS) if " No ( " in item]
+    assert len(listed) == len(library().names)
+
+
+def test_log_limits_are_documented() -> None:
+    """The figures by which the thresholds are chosen; see test_signals."""
+    assert "3 packets a minute after the first 10, so no more than 25 in" in told(SIGNALS)
+    assert "1 a second after the first 10" in told(SIGNALS)
 
 
 def examples(text: str) -> Iterator[str]:
@@ -123,15 +167,17 @@ WITH_SIGNAL = "\n[signals]\nlog: smtp\n[smtp]\nDPT: 25\n"
 
 @pytest.mark.parametrize(
     "example",
-    [*examples(README), *examples(CONFIGURATION)],
+    [*examples(README), *examples(CONFIGURATION), *examples(SIGNALS)],
     ids=lambda example: example.splitlines()[0],
 )
 def test_example_has_no_faults(example: str, tmp_path: Path) -> None:
     """Each configuration that a document shows can be read; its password file apart."""
     file = tmp_path / "botalert.conf"
-    if "[signals]" not in example:
+    if "[signals]" not in example and "lan: eth1\n\n[recipients]" not in example:
         names = re.findall(r"^\[((?!log ).*)\]$", example, re.MULTILINE)
         example += f"\n[signals]\nlog: {names[-1]}\n" if names else WITH_SIGNAL
+    elif "@lan" in example and "lan:" not in example:
+        example = f"[DEFAULT]\nlan: eth1\n{example}"
     file.write_text(example, encoding="utf-8")
     config = load(str(file))
     assert config.signals
@@ -141,6 +187,7 @@ def test_there_are_examples() -> None:
     """The examples are found where they stand."""
     assert len(list(examples(README))) >= 2
     assert len(list(examples(CONFIGURATION))) >= 4
+    assert len(list(examples(SIGNALS))) == 2
 
 
 # The command line.

@@ -39,6 +39,8 @@ def test_everything_is_in_its_place(root: Path) -> None:
         "etc/cron.daily/botalert": 0o755,
         "etc/botalert/templates": 0o755,
         "usr/local/share/botalert/templates/alert.txt": 0o644,
+        "usr/local/share/botalert/signals/worms.conf": 0o644,
+        "usr/local/share/man/man7/botalert-signals.7": 0o644,
         "usr/local/share/man/man8/botalert.8": 0o644,
         "usr/local/share/man/man5/botalert.conf.5": 0o644,
     }

@@ -60,13 +60,15 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_wheel_holds_the_package_and_what_is_shipped_with_it(wheel: Path) -> None:
-    """Every module, template and the default configuration are inside; nothing else is."""
+    """Every module, template, signal and the default configuration are inside; nothing else is."""
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "botalert").rglob("*.py")}
     templates = {f"botalert/templates/{path.name}" for path in (ROOT / "templates").iterdir()}
+    signals = {str(path.relative_to(ROOT)) for path in (ROOT / "botalert/signals").iterdir()}
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
         default = archive.read("botalert/botalert.conf")
-    assert inside == modules | templates | {"botalert/botalert.conf", "botalert/py.typed"}
+    others = {"botalert/botalert.conf", "botalert/py.typed"}
+    assert inside == modules | templates | signals | others
     assert default == (ROOT / "botalert.conf").read_bytes()
 
 
@@ -78,7 +80,7 @@ def test_sdist_holds_what_is_needed_to_install_and_to_test(built: Path) -> None:
     for wanted in (
         *("Makefile", "README.md", "LICENSE", "setup.py", "botalert.conf", "cron/botalert"),
         *("templates/alert.txt", "docs/botalert.8.in", "tests/test_package.py"),
-        *("tests/data/demo/firewall.log", "botalert/py.typed"),
+        *("tests/data/demo/firewall.log", "botalert/py.typed", "botalert/signals/worms.conf"),
     ):
         assert wanted in inside
 
@@ -113,6 +115,16 @@ def test_installed_command_scans_a_log(installed: Path, tmp_path: Path) -> None:
         ("telnet", "192.168.1.11", 61),
         ("irc", "192.168.2.21", 40),
     ]
+
+
+def test_installed_command_knows_the_shipped_signals(installed: Path, tmp_path: Path) -> None:
+    """They are found inside the package."""
+    config = tmp_path / "botalert.conf"
+    config.write_text("[DEFAULT]\nlan: br-lan\n")
+    log = DEMO / "firewall.log"
+    finished = run(installed, "-c", config, "scan", "--format", "json", log, cwd=tmp_path)
+    found = json.loads(finished.stdout)["detections"]
+    assert {"smb", "irc"} <= {each["signal"] for each in found}
 
 
 def test_installed_package_finds_its_default_configuration(installed: Path, tmp_path: Path) -> None:

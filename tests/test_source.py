@@ -225,5 +225,5 @@ def test_what_machines_are_known_by_is_said_in_words(place):
     """If it is not the address."""
     config = load(configure(place, own="source: MAC"))
     smtp, telnet = map(signal_words, config.signals)
-    assert smtp.endswith("are for port 25; a machine is known by its hardware address")
+    assert smtp.endswith("packets to port 25; a machine is known by its hardware address")
     assert "known by" not in telnet

@@ -68,6 +68,12 @@ def test_a_scan_of_a_plain_log_imports_little(place, logs):
     assert not imported(place, "scan", *logs) & HEAVY
 
 
+def test_the_shipped_signals_need_no_more(place):
+    """They are read as the configuration is; whole lines are told apart with inet_pton."""
+    (place / "c.conf").write_text(f"[DEFAULT]\nlan: eth1\nlogfile: {place}/fw.log\n")
+    assert imported(place, "scan") & HEAVY <= {"socket"}
+
+
 def test_a_scan_imports_what_its_format_needs(place):
     """And no more."""
     assert imported(place, "scan", "--format", "json", "fw.log") & HEAVY == {"json"}

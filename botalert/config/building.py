@@ -4,7 +4,7 @@ A :class:`Config` from what the files say, or every fault at once.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from botalert.config.conditions import (
     read_networks,
     split_list,
 )
+from botalert.config.library import EVERYTHING, RECOMMENDED, library
 from botalert.config.mailserver import MailServer, read_mailserver
 from botalert.config.options import (
     DEFAULT,
@@ -50,6 +51,8 @@ T = TypeVar("T")
 _FIELDS = (*FIELDS, *DERIVED_FIELDS)
 # But for those that a value of several lines has.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# What may stand behind the @ of a mail address; the kernel allows any name.
+_MACHINE = re.compile(r"[A-Za-z0-9.-]+")
 _HOST_NAME = re.compile(r"\w[\w.-]*")
 # Options that hold addresses or names, too.
 _NOT_HOST_NAMES = ("lan", "lan_networks", "ignore")
@@ -100,7 +103,9 @@ class Config(NamedTuple):
         mailpasswordfile: Where the password is.
         recipients: None where nobody is named.
         signals: The signals that ``log:`` names, in its order.
-        others: The signals that it does not name.
+        others: The signals that it does not name; of the shipped ones, only
+            one that was asked for.
+        lan: The interfaces that ``@lan`` stands for.
         ignored: What ``ignore:`` in [DEFAULT] asks; of signals that are no more, too.
     """
 
@@ -120,6 +125,7 @@ class Config(NamedTuple):
     recipients: Recipients | None
     signals: tuple[Signal, ...]
     others: tuple[Signal, ...]
+    lan: tuple[Test, ...]
     ignored: tuple[Condition, ...]
 
     @property
@@ -137,13 +143,14 @@ class Config(NamedTuple):
         return Recipients(self.recipients.sender, signal.to) if signal.to else self.recipients
 
 
-def load(path: str, *, mails: bool = False) -> Config:
+def load(path: str, *, mails: bool = False, asked_for: str | None = None) -> Config:
     """
     Read and check the configuration at *path*.
 
     Args:
         path: The main file; those of *path*.d are read after it.
         mails: Whether mail is to be sent: then somebody must be named.
+        asked_for: A signal that is needed, be it in ``log:`` or not.
 
     Raises:
         ConfigurationError: With every fault that was found.
@@ -152,7 +159,7 @@ def load(path: str, *, mails: bool = False) -> Config:
         source = read_files(path)
     except OSError as error:
         raise ConfigurationError([_unreadable(path, error)]) from error
-    builder = _Builder(source)
+    builder = _Builder(source, asked_for)
     config = builder.config(mails=mails)
     if builder.faults:
         raise ConfigurationError([str(fault) for fault in _in_order(source, builder.faults)])
@@ -170,16 +177,21 @@ def _unreadable(path: str, error: OSError) -> str:
 def _in_order(source: Source, faults: Iterable[Fault]) -> list[Fault]:
     files = {file: number for number, file in enumerate(source.files)}
     unique = dict.fromkeys(faults)
-    return sorted(unique, key=lambda fault: (files[fault.place.file], fault.place.line))
+    # What the shipped signals make of a value that they take over comes last.
+    return sorted(
+        unique, key=lambda fault: (files.get(fault.place.file, len(files)), fault.place.line)
+    )
 
 
 class _Builder:
     """Collects the faults of one configuration while it is built."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, asked_for: str | None) -> None:
         self._source = source
         self.faults: list[Fault] = list(source.faults)
         self._strip_controls()
+        self._log_names = self._chosen_names()
+        self._add_shipped([*self._log_names, *([asked_for] if asked_for else [])])
         self._pattern = self._read_pattern()
         self._groups = tuple(self._pattern.groupindex) if self._pattern else ()
         self._names = self._read_names()
@@ -188,7 +200,7 @@ class _Builder:
         """Build the configuration; where there are faults, it is not to be used."""
         self._check_keys()
         signals = {name: self._signal(name) for name in self._signal_sections()}
-        named = self._named_signals(signals)
+        named = tuple(name for name in self._log_names if name in signals)
         return Config(
             files=tuple(self._source.files),
             places={name: self._source.headers[name] for name in signals},
@@ -206,6 +218,7 @@ class _Builder:
             recipients=self._recipients(mails=mails),
             signals=tuple(signals[name] for name in named),
             others=tuple(signal for name, signal in signals.items() if name not in named),
+            lan=self._names["lan"],
             ignored=self._ignored(DEFAULT),
         )
 
@@ -418,11 +431,17 @@ class _Builder:
             retain=self._read(name, "retain", read_duration) or 0,
             realert=self._read(name, "realert", read_realert),
             severity=self._read(name, "severity", _read_severity) or "",
-            description=" ".join(self._text(name, "description").split()),
-            advice=" ".join(self._text(name, "advice").split()),
+            description=self._prose(name, "description"),
+            advice=self._prose(name, "advice"),
+            false_positives=self._prose(name, "false_positives"),
+            reference=self._prose(name, "reference"),
             to=self._read(name, "to", read_mailboxes) or (),
             source=self._read(name, "source", _read_source) or SRC,
         )
+
+    def _prose(self, section: str, key: str) -> str:
+        """Give a text whose line breaks mean nothing."""
+        return " ".join(self._text(section, key).split())
 
     def _condition(self, section: str, key: str) -> Condition | None:
         # A value that [DEFAULT] gives is told once, where it stands.
@@ -441,15 +460,54 @@ class _Builder:
     def _ignored(self, section: str) -> tuple[Condition, ...]:
         return self._read(section, "ignore", partial(read_ignored, names=self._named)) or ()
 
-    def _named_signals(self, known: dict[str, Signal]) -> tuple[str, ...]:
-        if SIGNALS not in self._source.headers:
-            self.fault(SIGNALS, "", "is missing. Write a section [signals] with log: smtp")
-        names = tuple(dict.fromkeys(split_list(self._text(SIGNALS, "log"))))
+    # Which signals.
+
+    def _chosen_names(self) -> tuple[str, ...]:
+        """Give the names in ``log:``, sets replaced by what is in them."""
+        own = self._signal_sections()
+        items = split_list(self._text(SIGNALS, "log"))
+        if not items and not own:
+            items = (RECOMMENDED,)
+        elif SIGNALS not in self._source.headers:
+            self.fault(
+                SIGNALS,
+                "",
+                f"is missing. Write a section [signals] with log: {RECOMMENDED}, {own[0]}",
+            )
+        chosen: dict[str, None] = {}
+        for item in items:
+            if not item.startswith("!"):
+                chosen.update(dict.fromkeys(self._members(item, own)))
+        for item in items:
+            if item.startswith("!"):
+                for name in self._members(item[1:].strip(), own):
+                    chosen.pop(name, None)
+        if items and all(item.startswith("!") for item in items):
+            self.fault(SIGNALS, "log", f"only leaves out. Write log: {RECOMMENDED}, {items[0]}")
+        return tuple(chosen)
+
+    def _members(self, item: str, own: Sequence[str]) -> tuple[str, ...]:
+        """Give the signals that an *item* of ``log:`` stands for; none where it has a fault."""
+        if item in own:
+            return (item,)
+        shipped = library()
+        if item in shipped.names:
+            return (item,)
+        if item in shipped.sets:
+            return shipped.sets[item]
+        if item.startswith("@"):
+            hint = f"Write {RECOMMENDED} or {EVERYTHING}."
+            self.fault(SIGNALS, "log", f"{item!r} is no set of signals. {hint}")
+        else:
+            hint = suggestion(item, {*own, *shipped.names}) or f"Write a section [{item}]."
+            self.fault(SIGNALS, "log", f"{item!r} is no signal's section. {hint}")
+        return ()
+
+    def _add_shipped(self, names: Iterable[str]) -> None:
+        """Add those of *names* that are shipped signals, and that no section replaces."""
         for name in names:
-            if name not in known:
-                hint = suggestion(name, known) or f"Write a section [{name}]."
-                self.fault(SIGNALS, "log", f"{name!r} is no signal's section. {hint}")
-        return tuple(name for name in names if name in known)
+            if not self._source.values.has_section(name) and name in library().names:
+                self._source.adopt(library().source, name)
 
     # Mail.
 
@@ -470,13 +528,16 @@ class _Builder:
         cc, bcc = self._header("Cc")[1], self._header("Bcc")[1]
         if len(senders) > 1:
             self.fault(RECIPIENTS, from_key, "names more than one sender. Write one address.")
-        if mails and not senders:
-            self.fault(RECIPIENTS, from_key, "names nobody. Write From: firewall@example.org")
         if mails and not (to or cc or bcc):
             self.fault(RECIPIENTS, to_key, "names nobody. Write To: you@example.org")
-        if not senders or not (to or cc or bcc):
+        if not (to or cc or bcc):
             return None
-        return Recipients(senders[0], to, cc, bcc)
+        return Recipients(senders[0] if senders else _own_mailbox(), to, cc, bcc)
+
+
+def _own_mailbox() -> Mailbox:
+    name = os.uname().nodename
+    return Mailbox("", f"botalert@{name if _MACHINE.fullmatch(name) else 'localhost'}")
 
 
 def _takes_conditions(section: str) -> bool:

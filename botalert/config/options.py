@@ -171,12 +171,24 @@ OPTIONS = (
         "Whether to ask the resolver for the names of machines that nothing else names.",
         DEFAULT,
     ),
-    Option("From", "address", "", "Who the alerts come from.", RECIPIENTS),
+    Option(
+        "From",
+        "address",
+        "",
+        "Who the alerts come from; if not given, botalert at this machine's name.",
+        RECIPIENTS,
+    ),
     Option("To", "addresses", "", "Who gets the alerts; commas between.", RECIPIENTS),
     Option("Cc", "addresses", "", "Who gets a copy.", RECIPIENTS),
     Option("Bcc", "addresses", "", "Who gets a copy that nobody else sees.", RECIPIENTS),
     Option(
-        "log", "sections", "", "The signals to look for: section names, commas between.", SIGNALS
+        "log",
+        "signals",
+        "",
+        "The signals to look for, commas between: names of sections and of shipped signals. "
+        "@default is the recommended set of those, @all is all of them, and what stands behind "
+        "a ! is left out. Where neither this nor any signal is written, it is @default.",
+        SIGNALS,
     ),
     Option(
         "template",
@@ -243,6 +255,14 @@ OPTIONS = (
     ),
     Option("description", "text", "", "What the signal means; stands in the mail.", SIGNAL),
     Option("advice", "text", "", "What to do about it; stands in the mail.", SIGNAL),
+    Option(
+        "false_positives",
+        "text",
+        "",
+        "What meets the signal and is harmless, for who has to judge an alert.",
+        SIGNAL,
+    ),
+    Option("reference", "URL", "", "A document to read about it.", SIGNAL),
 )
 
 FIELDS = (

@@ -73,6 +73,14 @@ class Source:
                 return self.places[where]
         return self.headers.get(section, Place(self.files[0], 1))
 
+    def adopt(self, other: "Source", section: str) -> None:
+        """Take over a *section* of *other*, with its places."""
+        self.values.add_section(section)
+        self.headers[section] = other.headers[section]
+        for key in other.own_keys(section):
+            self.values.set(section, key, other.values.get(section, key))
+            self.places[section, key] = other.places[section, key]
+
     def own_keys(self, section: str) -> list[str]:
         """Give the keys that stand in *section* itself."""
         return [key for name, key in self.places if name == section]
@@ -104,6 +112,19 @@ def read_files(path: str) -> Source:
         except OSError as error:
             message = str(reading_error(extra, error)).removeprefix(f"{extra}: ")
             source.faults.append(Fault(Place(extra, 1), "", "", message))
+    return source
+
+
+def read_folder(directory: str) -> Source:
+    """
+    Read the configuration files in *directory*, in the order of their names.
+
+    Raises:
+        OSError: One of them cannot be read.
+    """
+    source = Source(directory)
+    for file in _extra_files(directory):
+        _read_one(source, file, _content(file))
     return source
 
 

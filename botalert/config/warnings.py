@@ -14,7 +14,17 @@ from botalert.config.mailserver import SMTP
 from botalert.config.options import suggestion
 from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import UNKNOWN, VERDICTS, read_verdict
-from botalert.match import Condition, Network, Pattern, ProtocolRange, Range, Signal, Test, Text
+from botalert.match import (
+    REFUSED,
+    Condition,
+    Network,
+    Pattern,
+    ProtocolRange,
+    Range,
+    Signal,
+    Test,
+    Text,
+)
 
 # IFNAMSIZ of linux/if.h, less the terminating NUL.
 _LONGEST_INTERFACE = 15
@@ -45,12 +55,20 @@ def config_warnings(config: Config, machine_interfaces: Collection[str]) -> Iter
             "mailuser: the password would go over the network in clear; "
             f"use mailserver: smtp+starttls://{config.mailserver.host}"
         )
+    # Not once in each signal that asks for @lan.
+    lan = Condition("lan", config.lan, (), "@lan")
+    yield from _interface_warnings(lan, machine_interfaces)
     for signal in config.signals:
         where = f"{config.places[signal.name]} [{signal.name}]"
         for warning in signal_warnings(
-            signal, machine_interfaces, free_text=config.pattern is not None
+            signal, machine_interfaces, free_text=config.pattern is not None, lan=config.lan
         ):
             yield f"{where} {warning}"
+    for signal in config.others:
+        yield (
+            f"{config.places[signal.name]} [{signal.name}] is not looked for: "
+            "[signals] log: does not name it"
+        )
 
 
 def _is_loopback(config: Config) -> bool:
@@ -62,15 +80,20 @@ def _is_loopback(config: Config) -> bool:
 
 
 def signal_warnings(
-    signal: Signal, machine_interfaces: Collection[str], *, free_text: bool = False
+    signal: Signal,
+    machine_interfaces: Collection[str],
+    *,
+    free_text: bool = False,
+    lan: Collection[Test] = (),
 ) -> Iterator[str]:
     """
-    Tell why *signal* may never fire.
+    Tell why *signal* may never fire, or always.
 
     Args:
         signal: The signal.
         machine_interfaces: The network interfaces that this machine has.
         free_text: A pattern of the administrator's own finds the fields.
+        lan: What ``@lan`` stands for, of which is told elsewhere.
     """
     asked = [condition for condition in signal.conditions if not condition.ignores]
     by_field = {condition.field: condition for condition in asked}
@@ -83,7 +106,10 @@ def signal_warnings(
         if condition.field in _NEVER_EMPTY and condition.plain == (_EMPTY,) and not free_text:
             yield f"{condition.field}: can never be met: no packet is logged with an empty one"
         if condition.field in INTERFACES:
-            yield from _interface_warnings(condition, machine_interfaces)
+            yield from _interface_warnings(condition, machine_interfaces, told=lan)
+    if not by_field.keys() - {"VERDICT"}:
+        what = "refused packet" if REFUSED in asked else "packet"
+        yield f"is met by any {what}: it has no condition"
     protocol = by_field.get("PROTO")
     if protocol is not None:
         yield from _protocol_warnings(protocol, by_field)
@@ -93,6 +119,30 @@ def signal_warnings(
         yield "IN and OUT: can never be met: every packet has one or the other"
     if _are_of_two_families(by_field.get("SRC"), by_field.get("DST")):
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
+    for measure in (measure for way in signal.threshold for measure in way):
+        highest = _highest_number(by_field.get(measure.what))
+        if highest is not None and measure.number > highest:
+            yield (
+                f"threshold: {measure.words()} can never be met: "
+                f"{measure.what} asks for no more than {highest}"
+            )
+
+
+def _highest_number(condition: Condition | None) -> int | None:
+    """Tell how many values a packet's field can have that meets *condition*; None for any."""
+    # FLAGS and MAC have several values in one packet.
+    if condition is None or condition.field not in (*ADDRESSES, *PORTS, *INTERFACES):
+        return None
+    numbers = [_values_of(test) for test in condition.plain]
+    return None if not numbers or None in numbers else sum(filter(None, numbers))
+
+
+def _values_of(test: Test) -> int | None:
+    if isinstance(test, Network):
+        return test.network.num_addresses
+    if isinstance(test, Range):
+        return test.high - test.low + 1
+    return 1 if isinstance(test, Text) else None
 
 
 def _is_barred(condition: Condition, values: Collection[Test]) -> bool:
@@ -140,8 +190,10 @@ def _allows(condition: Condition, value: str) -> bool:
     return not condition.plain or any(test.holds(value) for test in condition.plain)
 
 
-def _interface_warnings(condition: Condition, machine: Collection[str]) -> Iterator[str]:
-    for test in condition.plain:
+def _interface_warnings(
+    condition: Condition, machine: Collection[str], *, told: Collection[Test] = ()
+) -> Iterator[str]:
+    for test in (test for test in condition.plain if test not in told):
         name = test.words()
         if isinstance(test, Text) and len(test.text) > _LONGEST_INTERFACE:
             yield (

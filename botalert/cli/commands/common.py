@@ -36,7 +36,7 @@ def read_config(options: Options, *, mails: bool = False, shipped_will_do: bool 
     path = options.config or SYSTEM_CONFIG
     if options.config is None and shipped_will_do and not os.path.exists(path):
         path = shipped("botalert.conf")
-    return load(path, mails=mails)
+    return load(path, mails=mails, asked_for=getattr(options, "signal", None))
 
 
 def chosen_signals(config: Config, name: str | None) -> Sequence[Signal]:
@@ -47,7 +47,8 @@ def chosen_signals(config: Config, name: str | None) -> Sequence[Signal]:
     if signal is None:
         known = ", ".join(each.name for each in (*config.signals, *config.others)) or "none"
         raise UsageError(
-            f"--signal {name}: no such section in {config.files[0]}. There are: {known}"
+            f"--signal {name}: no such section in {config.files[0]}, nor such a shipped signal. "
+            f"There are: {known}"
         )
     return (signal,)
 
