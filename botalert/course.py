@@ -53,7 +53,8 @@ class Piece:
 
     def merged(self, later: "Piece") -> "Piece":
         """Give what this and *later*, read after it, are together."""
-        return Piece(merged((self.tally, later.tally)), self.stage.merged(later.stage))
+        stage = self.stage.merged(later.stage)
+        return Piece(merged((self.tally, later.tally)), stage, self.episode)
 
 
 class Episode(NamedTuple):
@@ -118,6 +119,9 @@ class Course:
 
     def _is_apart(self, stage: Stage, moment: Moment | None) -> bool:
         """Tell whether a silence may lie between *stage* and a line logged at *moment*."""
+        if stage.latest is None and stage.lines:
+            # What stands before lines without a time may be long ago.
+            return moment is not None
         rules = self.rules
         least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
         return _gap(stage, moment) > least
@@ -171,11 +175,14 @@ class Course:
         starts = self._returns()
         eras: list[list[tuple[Log, Piece]]] = [[] for _ in range(len(starts) + 1)]
         for log, pieces in self.logs.items():
-            era = 0
-            for piece in pieces:
-                # What has no time tells of no silence.
-                if piece.tally.first_seen is not None:
-                    era = max(era, bisect_right(starts, piece.tally.first_seen))
+            seen = [piece.tally.first_seen for piece in pieces]
+            # What has no time tells of no silence: it is of one era with what stands
+            # before it, else with what stands behind it.
+            known = [bisect_right(starts, first) for first in seen if first is not None]
+            era = known[0] if known else 0
+            for piece, first in zip(pieces, seen, strict=True):
+                if first is not None:
+                    era = max(era, bisect_right(starts, first))
                 eras[era].append((log, piece))
         return eras
 
@@ -238,18 +245,6 @@ def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:
     if uptime is not None:
         return Moment(UPTIME, round(uptime * MICROSECONDS), 0)
     return None
-
-
-def merged_courses(courses: Iterable[Course]) -> Course:
-    """Merge *courses* of one signal and source, given in reading order, into a new one."""
-    rest = iter(courses)
-    first = next(rest)
-    whole = Course(first.rules)
-    whole.merge(first)
-    for course in rest:
-        whole.merge(course)
-    whole.ended = first.ended
-    return whole
 
 
 Seen = Tally | Course
