@@ -115,7 +115,7 @@ def rules_for(draw, realerts: Sequence[int | None]) -> tuple[Rules, int | None]:
     return Rules(read_threshold(draw(thresholds())), RETAIN, realert), realert
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_logs_are_judged_rightly_whatever_the_cut(data: st.DataObject) -> None:
     """Silences begin tallies anew, and several logs unite, in whatever parts they are read."""
@@ -127,7 +127,7 @@ def test_logs_are_judged_rightly_whatever_the_cut(data: st.DataObject) -> None:
     assert told(scanned(data.draw, rules, logs)) == expected(rules, None, logs)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_runs_change_nothing(data: st.DataObject) -> None:
     """Each log is read on from where it was, and what will never matter is forgotten."""
@@ -141,7 +141,7 @@ def test_runs_change_nothing(data: st.DataObject) -> None:
     assert told(whole) == expected(rules, None, logs)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_who_returns_is_another_episode(data: st.DataObject) -> None:
     """Whatever the cut; if it is met again, with counts of its own."""
@@ -153,7 +153,7 @@ def test_who_returns_is_another_episode(data: st.DataObject) -> None:
     assert told(scanned(data.draw, rules, logs)) == expected(rules, realert, logs)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_runs_change_no_episode(data: st.DataObject) -> None:
     """The moments of runs don't matter, nor what is forgotten between them."""
