@@ -7,7 +7,7 @@ from botalert.course import Course, Seen, Tallies
 from botalert.model import Hit
 from botalert.packing import packed_any, unpacked_any
 from botalert.tally import Tally
-from botalert.windows import Rules
+from botalert.windows import Moment, Rules, Stage
 
 NO_RULES: Mapping[str, Rules] = {}
 
@@ -40,13 +40,13 @@ def _told(seen: Seen) -> Any:
     assert isinstance(course, Course)
     course.settle()
     kept = [
-        (log, piece.episode, piece.stage.is_met, piece.tally, _awaited(piece.stage.parts()))
+        (log, piece.episode, piece.stage.is_met, piece.tally, *_when(piece.stage))
         for log, pieces in sorted(course.logs.items())
         for piece in pieces
     ]
     return course.ended, course.episode(), kept
 
 
-def _awaited(parts: list[Any]) -> Any:
-    """Say what may still meet a threshold that was not met."""
-    return None if parts[0] else parts
+def _when(stage: Stage) -> tuple[Moment | None, ...]:
+    """Say from when to when something that is not met was seen."""
+    return () if stage.is_met else (stage.first, stage.last, stage.latest)
