@@ -7,14 +7,16 @@ import tracemalloc
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain import fold
+from plain import fold, told
 from real import lack, need_root
 
+from botalert.config.thresholds import read_threshold
 from botalert.course import Tallies, unite, weight
 from botalert.detect import detections
 from botalert.errors import InputOutputError
@@ -22,9 +24,14 @@ from botalert.model import Hit
 from botalert.scan import Part
 from botalert.state.ledger import Ledger
 from botalert.tally import TALLY_KB
+from botalert.windows import Rules
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")
+RULES = {
+    "telnet": Rules(read_threshold("3 DST in 20s\n9 packets in 3s"), 86400, None),
+    "gone": Rules(read_threshold("all: 4 DST, 9 packets in 30s"), 86400, 40),
+}
 
 hits = st.builds(
     Hit,
@@ -39,18 +46,19 @@ hits = st.builds(
     mac=st.none(),
     repeat=st.integers(1, 28),
     line=st.text(max_size=20),
-)
+    uptime=st.none() | st.integers(0, 90).map(float),
+).map(lambda hit: hit._replace(values=(hit.destination,)))
 
 
 def in_memory(seen: Sequence[Sequence[Hit]]) -> Tallies:
     """Tally *seen* in the plain way."""
-    return fold(hit for part in seen for hit in part)
+    return fold((hit for part in seen for hit in part), RULES)
 
 
-def contents(ledger: Ledger) -> tuple[Tallies, int]:
+def contents(ledger: Ledger) -> tuple[dict[tuple[str, str], Any], int]:
     """Give what is in *ledger*, and how many items it gave."""
     items = list(ledger.items())
-    return dict(items), len(items)
+    return told(dict(items)), len(items)
 
 
 @settings(max_examples=200, deadline=None)
@@ -61,10 +69,10 @@ def contents(ledger: Ledger) -> tuple[Tallies, int]:
 def test_limit_and_cuts_change_nothing(seen: list[list[Hit]], limit: int) -> None:
     """However tallies are added and wherever they are kept, they come back as if in one dict."""
     expected = in_memory(seen)
-    with Ledger(limit) as ledger:
+    with Ledger(limit, RULES) as ledger:
         for part in seen:
-            ledger.add(Part(0, fold(part)))
-        assert contents(ledger) == (expected, len(expected))
+            ledger.add(Part(0, fold(part, RULES)))
+        assert contents(ledger) == (told(expected), len(expected))
         in_order = dict(sorted(expected.items(), key=lambda pair: (pair[0][1], pair[0][0])))
         assert [key for key, _ in ledger.items()] == list(in_order)
         assert list(ledger.detections(SIGNALS)) == detections(in_order, SIGNALS)
@@ -80,19 +88,19 @@ def test_attempt_that_fails_adds_nothing(
 ) -> None:
     """What came before it stays, and what comes after it is added."""
     expected: Tallies = {}
-    with Ledger(limit) as ledger:
+    with Ledger(limit, RULES) as ledger:
         for parts, succeeds in seen:
             try:
                 with ledger.attempt():
                     for part in parts:
-                        ledger.add(Part(0, fold(part)))
+                        ledger.add(Part(0, fold(part, RULES)))
                     if not succeeds:
                         raise InputOutputError("the end of the file is missing")
             except InputOutputError:
                 assert not succeeds
             else:
                 unite(expected, in_memory(parts))
-        assert contents(ledger) == (expected, len(expected))
+        assert contents(ledger) == (told(expected), len(expected))
 
 
 @settings(max_examples=200, deadline=None)
@@ -106,11 +114,11 @@ def test_order_in_which_parts_come_changes_nothing(
 ) -> None:
     """Worker processes are done when they are done; a part's place says where it belongs."""
     parts = list(enumerate(seen))
-    with Ledger(limit) as ledger, ledger.attempt():
+    with Ledger(limit, RULES) as ledger, ledger.attempt():
         for place, part in data.draw(st.permutations(parts)):
-            ledger.add(Part(place, fold(part)))
+            ledger.add(Part(place, fold(part, RULES)))
         expected = in_memory(seen)
-        assert contents(ledger) == (expected, len(expected))
+        assert contents(ledger) == (told(expected), len(expected))
 
 
 def test_adding_goes_on_after_reading() -> None:
