@@ -304,13 +304,15 @@ def unite(tallies: Tallies, later: Tallies) -> None:
 
 def weight(tallies: Tallies) -> int:
     """Tell about how much room *tallies* take, in KB; what leads to them counts, too."""
-    held = [each for tally in tallies.values() for each in _tallies_of(tally)]
-    return len(held) * TALLY_KB + sum(
-        (len(tally.destinations) + len(tally.ports)) // ITEMS_OF_ONE_KB for tally in held
-    )
+    total = 0
+    for seen in tallies.values():
+        if isinstance(seen, Tally):
+            total += _weight(seen)
+        else:
+            pieces = (piece for own in seen.logs.values() for piece in own)
+            total += sum(_weight(piece.tally) + piece.stage.weight() for piece in pieces)
+    return total
 
 
-def _tallies_of(tally: Seen) -> list[Tally]:
-    if isinstance(tally, Tally):
-        return [tally]
-    return [piece.tally for pieces in tally.logs.values() for piece in pieces]
+def _weight(tally: Tally) -> int:
+    return TALLY_KB + (len(tally.destinations) + len(tally.ports)) // ITEMS_OF_ONE_KB

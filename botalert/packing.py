@@ -120,9 +120,7 @@ def unpacked_course(text: str, rules: Rules) -> Course:
     anew = known["asks"] != rules.text
     for log, pieces in known["logs"]:
         course.logs[log] = [
-            Piece(
-                unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode, _moment(since)
-            )
+            Piece(unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode, _moment(since))
             for episode, tally, since, parts in pieces
         ]
     return course

@@ -17,7 +17,9 @@ length, and as long as that lasts all of the part's own packets lie within the
 window, so which came first is all that matters.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -29,6 +31,9 @@ STEP_BACK = 60 * MICROSECONDS
 # What is remembered of one source, whatever it does; the oldest go first.
 MOST_GROUPS = 4096
 _FOREVER = 1 << 62
+
+# What is remembered of a source: values, groups, lines.
+THINGS_OF_ONE_KB = 3
 
 
 class Moment(NamedTuple):
@@ -190,6 +195,30 @@ class Tracks:
         other._packets = dict(self._packets)
         return other
 
+    def settle(self, latest: "Moment | None") -> None:
+        """Forget what no window reaches that ends at *latest*, or later."""
+        for number, measure in enumerate(self._rules.measures):
+            if measure.window is None or latest is None:
+                continue
+            oldest = (latest.day if measure.what == DAYS else latest.time) - self._rules.widths[
+                number
+            ]
+            groups = self.groups[number]
+            for name, tail in list(groups.items()):
+                is_packets = measure.what == PACKETS
+                gone = [v for v, at in tail.items() if (int(v) if is_packets else at) < oldest]
+                for value in gone:
+                    count = tail.pop(value)
+                    if is_packets:
+                        self._packets[number, name] -= count
+                if not tail:
+                    del groups[name]
+                    self._packets.pop((number, name), None)
+
+    def size(self) -> int:
+        """Tell about how many things it holds."""
+        return sum(1 + len(tail) for groups in self.groups for tail in groups.values())
+
     def parts(self) -> list[object]:
         """Give all that it knows as what JSON can hold; see :meth:`of_parts`."""
         return [
@@ -331,7 +360,7 @@ class Heads:
 
 
 Spans = dict[int, list[tuple[int, int]]]
-"""From when to when measures held, by their numbers."""
+"""From when to when measures held, by their numbers; ascending, and none overlaps another."""
 
 
 class Stage:
@@ -401,8 +430,14 @@ class Stage:
 
     def settle(self) -> None:
         """Forget what matters only to what was read before: there was nothing."""
+        self._tracks.settle(self.latest)
         self._heads = Heads(self._rules)
         self._opening, self._held, self._together = [], {}, {}
+
+    def weight(self) -> int:
+        """Tell about how much room it takes, in KB."""
+        held = sum(map(len, self._held.values()))
+        return (len(self._opening) + held + self._tracks.size()) // THINGS_OF_ONE_KB
 
     def parts(self) -> list[object]:
         """Give all that it knows as what JSON can hold; see :meth:`of_parts`."""
@@ -546,7 +581,7 @@ class Stage:
             self._together[way] = max(self._together.get(way, 0), before.lines + number)
         if holds_on:
             for number, own in spans.items():
-                self._held[number] = sorted([*self._held.get(number, []), *own])
+                self._held[number] = _disjoint([*self._held.get(number, []), *own])
         return False
 
     def _spans_from(self, latest: Moment | None) -> Spans:
@@ -557,7 +592,9 @@ class Stage:
         for number, spans in self._held.items():
             is_days = self._rules.measures[number].what == DAYS
             begin = latest.day if is_days else latest.time
-            found[number] = [(max(at, begin), until) for at, until in spans if until >= begin]
+            found[number] = _disjoint(
+                (max(at, begin), until) for at, until in spans if until >= begin
+            )
         return found
 
     def _moments(self, spans: Spans, latest: Moment | None, *, goes_on: bool) -> Iterator[Packets]:
@@ -571,20 +608,19 @@ class Stage:
             yield from (packets._replace(is_within=False) for packets in opening)
             return
         before = _NOTHING._replace(day=latest.day if latest else 0)
-        starts = sorted(
-            at
-            for number, own in spans.items()
-            if self._rules.measures[number].what != DAYS
-            for at, _ in own
+        starts = deque(
+            sorted(
+                at
+                for number, own in spans.items()
+                if self._rules.measures[number].what != DAYS
+                for at, _ in own
+            )
         )
-        for packets in opening:
+        for packets in map(_behind(latest), opening):
             if not packets.is_within:
                 break
-            if latest is not None:
-                time = latest.time if packets.time is None else max(packets.time, latest.time)
-                packets = packets._replace(time=time, day=max(packets.day, latest.day))
             while starts and packets.time is not None and starts[0] < packets.time:
-                yield before._replace(time=starts.pop(0))
+                yield before._replace(time=starts.popleft())
             yield packets
             # Days begin with a line that is among these, so it is still that day.
             before = _NOTHING._replace(number=packets.number, day=packets.day)
@@ -631,7 +667,34 @@ def _hold(rules: Rules, spans: Spans, number: int, packets: Packets, until: int)
 
 def _covers(rules: Rules, spans: Spans, number: int, packets: Packets) -> bool:
     at = _at(rules, number, packets)
-    return at is not None and any(begin <= at <= end for begin, end in spans.get(number, ()))
+    if at is None:
+        return False
+    own = spans.get(number, [])
+    behind = bisect_right(own, (at, _FOREVER))
+    return behind > 0 and own[behind - 1][1] >= at
+
+
+def _disjoint(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Unite those of *spans* that overlap."""
+    united: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if united and begin <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((begin, end))
+    return united
+
+
+def _behind(latest: Moment | None) -> Callable[[Packets], Packets]:
+    """Give what gives packets the times that count behind *latest*."""
+
+    def behind(packets: Packets) -> Packets:
+        if latest is None or not packets.is_within:
+            return packets
+        time = latest.time if packets.time is None else max(packets.time, latest.time)
+        return packets._replace(time=time, day=max(packets.day, latest.day))
+
+    return behind
 
 
 def _lasting(rules: Rules, tracks: Tracks, way: Way) -> bool:

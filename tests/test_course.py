@@ -1,16 +1,20 @@
 """What becomes of a source over time and in several logs, against a judge that tries everything."""
 
+import time
+import tracemalloc
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge import BEGIN, DAY, Line, Logs, hit_of, judged_course, silence_of, thresholds
 
+from botalert import windows
 from botalert.config.thresholds import read_threshold
-from botalert.course import Course
+from botalert.course import Course, weight
 from botalert.packing import packed_course, tallies_in, unpacked_course
 from botalert.tally import Tally, merged
-from botalert.windows import STAMP, UPTIME, Rules
+from botalert.windows import MOST_GROUPS, STAMP, UPTIME, Rules
 
 RETAIN = 3 * DAY
 Expected = tuple[int, Tally] | None
@@ -174,3 +178,93 @@ def test_runs_change_no_episode(data: st.DataObject) -> None:
         text = packed_course(whole)
         by_log = sorted(tallies_in(text, found[0]), key=lambda tally: tally.evidence)
         assert sum(tally.packets for tally in by_log) == found[1].packets
+
+
+# Memory.
+
+SCANS = [
+    "20 DST per DPT in 5m\n15 DPT per DST in 5m",
+    "15 DPT per DST\n20 DST per DPT",
+    "all: 20 DST per DPT in 5m, 15 DPT per DST in 5m, 3 days in 9d",
+]
+
+
+def scan(rules: Rules, numbers: range) -> Course:
+    """Make the course of a source that sends each packet elsewhere, to another port."""
+    course = Course(rules)
+    for number in numbers:
+        # Neither of two neighbours nor of many do as many as are asked for have one in common.
+        told = {"DST": str(number), "DPT": str(number // 7)}
+        values = tuple(told[name] for name in rules.values)
+        course.add(hit_of(Line(STAMP, BEGIN + number // 100, values), "x"), "log")
+    return course
+
+
+@pytest.mark.parametrize("threshold", SCANS)
+def test_what_is_remembered_of_a_source_is_bounded(threshold: str) -> None:
+    """However many destinations and ports it has."""
+    rules = Rules(read_threshold(threshold), RETAIN, None)
+    weights, sizes, settled = [], [], []
+    for most in (30_000, 60_000):
+        course = scan(rules, range(most))
+        assert course.episode() is None
+        weights.append(weight({("x", "y"): course}))
+        sizes.append(len(packed_course(course)))
+        (piece,) = course.logs["log"]
+        assert max(map(len, piece.stage._tracks.groups)) == MOST_GROUPS
+        course.settle()
+        settled.append(len(packed_course(course)))
+    assert weights[1] < 1.1 * weights[0] < 40_000
+    assert sizes[1] < 1.1 * sizes[0] < 4_000_000
+    assert settled[1] < 1.1 * settled[0] < 2_000_000
+
+
+def test_what_no_window_reaches_is_forgotten_between_runs() -> None:
+    """So the state file does not keep what a source did all day."""
+    rules = Rules(read_threshold("20 DST per DPT in 1s\n50 packets in 1s"), RETAIN, None)
+    course = scan(rules, range(0, 30_000, 10))
+    course.settle()
+    assert len(packed_course(course)) < 5000
+
+
+def test_weight_tells_how_much_memory_is_taken() -> None:
+    """A ledger goes by it."""
+    rules = Rules(read_threshold(SCANS[0]), RETAIN, None)
+    tracemalloc.start()
+    try:
+        course = scan(rules, range(20_000))
+        held = tracemalloc.get_traced_memory()[0] / 1024
+    finally:
+        tracemalloc.stop()
+    assert 0.5 * held < weight({("x", "y"): course}) < 2 * held
+
+
+def merging_seconds(parts: Sequence[Course]) -> float:
+    """Merge *parts*, one after the other; tell how long that took."""
+    begin = time.process_time()
+    for part in parts[1:]:
+        parts[0].merge(part)
+    assert parts[0].episode() is None
+    return time.process_time() - begin
+
+
+def test_many_parts_merge_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of those before does not grow for ever."""
+    monkeypatch.setattr(windows, "MOST_GROUPS", 64)
+    rules = Rules(read_threshold(SCANS[0]), RETAIN, None)
+
+    def seconds(parts: int) -> float:
+        return merging_seconds([scan(rules, range(n, n + 99)) for n in range(0, 99 * parts, 99)])
+
+    assert seconds(400) < 8 * seconds(100) + 0.1
+
+
+def test_parts_that_often_came_near_merge_in_linear_time() -> None:
+    """Each time that one of two measures held is looked at once."""
+    rules = Rules(read_threshold("all: 3 DST in 1m, 5 packets in 1m"), RETAIN, None)
+
+    def seconds(bursts: int) -> float:
+        lines = [Line(STAMP, BEGIN + 200 * n, (dst,)) for n in range(bursts) for dst in "abc"]
+        return merging_seconds([scan(rules, range(1)), course_of(rules, "log", lines)])
+
+    assert seconds(8000) < 8 * seconds(2000) + 0.1

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # So many lines at first are read one by one, for one signal.
 _FEW_LINES = 40
+# What thresholds remember is weighed after so many lines: each may add to it.
+_MOST_UNWEIGHED = 1 << 15
 
 
 class LineCounts:
@@ -92,6 +94,7 @@ class Scanner:
         # How many lines of evidence and which names earlier parts have.
         self._earlier: dict[tuple[str, str], Tally] = {}
         self._weight = 0
+        self._unweighed = 0
         self._rules = rules_of(signals)
         self._log = ""
         kernel = reader.text if isinstance(reader, AutoReader) else reader
@@ -171,6 +174,7 @@ class Scanner:
             self._few_left -= len(lines)
             for line in lines:
                 self._read(line)
+            self._weigh_if_many(len(lines))
             return
         if self._rows is None:
             from botalert.scan.rows import Rows
@@ -182,7 +186,17 @@ class Scanner:
         if self._counts is not None:
             self._counts.packets += packets
         if self._rows.settle_if_many():
-            self._weight = sum(weight(part.tallies) for part in self._parts)
+            self._weigh()
+        self._weigh_if_many(len(lines))
+
+    def _weigh_if_many(self, lines: int) -> None:
+        self._unweighed += lines
+        if self._rules and self._unweighed > _MOST_UNWEIGHED:
+            self._weigh()
+
+    def _weigh(self) -> None:
+        self._weight = sum(weight(part.tallies) for part in self._parts)
+        self._unweighed = 0
 
     def _read(self, line: bytes) -> None:
         """Read *line* by itself and count it."""
