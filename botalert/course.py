@@ -27,7 +27,6 @@ from botalert.windows import (
     Rules,
     Stage,
     begins_stretch,
-    counting,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -231,7 +230,7 @@ def _gap(stage: Stage, moment: Moment | None) -> int:
     """Give how long nothing came between *stage* and a line logged at *moment*."""
     if moment is None or stage.latest is None or begins_stretch(stage.last, moment):
         return 0
-    return counting(moment, stage.latest).time - stage.latest.time
+    return max(moment.time - stage.latest.time, 0)
 
 
 def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:
