@@ -232,9 +232,12 @@ class Classifier:
         self._columns = columns_for({*masks.fields, *counted, "DPT"})
         self._places = {name: FIRST_COLUMN + at for at, name in enumerate(self._columns)}
         self._port_column = self._places["dport"]
-        self._told_by_columns = masks.fields & {
-            name for column in self._columns for name in COLUMNS[column]
-        }
+        # Of each field that is asked about and columns tell, which ones.
+        self._tellers = [
+            (field, names)
+            for field in sorted(masks.fields)
+            if (names := tuple(each for each in self._columns if field in COLUMNS[each]))
+        ]
         by_day, self._by_hour = (
             line_pattern(self._columns, any_program=reader.any_program, by_hour=by_hour)
             for by_hour in (False, True)
@@ -253,7 +256,7 @@ class Classifier:
         self._periods: Memory[tuple[str, str], Period | None] = Memory()
         self._rules: Memory[tuple[int, str, str, bool], _Rule | Kind] = Memory()
         self._flows: Memory[str, _Flow] = Memory()
-        self._packets: Memory[Row, int] = Memory()
+        self._told: Memory[Row, int] = Memory()
         self._destinations: Memory[str, int] = Memory()
 
     def kind_of(self, row: Row, line: bytes) -> Kind:
@@ -271,7 +274,7 @@ class Classifier:
             return rule
         if not self._span.holds_all(period):
             return ODD if self._span.holds_some(period) else UNWANTED
-        mask = rule.mask & flow.mask & self._packet_mask(row[FIRST_COLUMN:-1])
+        mask = rule.mask & flow.mask & self._told_mask(row)
         if self._asks_destination:
             mask &= self._destination_mask(row[DESTINATION])
         if not mask:
@@ -365,12 +368,16 @@ class Classifier:
             mask &= self._masks.of(field, field_values(drop, field))
         return _Rule(mask, fields.get("IN"), drop.host)
 
-    def _packet_mask(self, texts: Row) -> int:
-        mask = self._packets.get(texts)
-        if mask is None:
-            packet = packet_of(self._columns, texts)
-            mask = self._packets.keep(texts, self._mask_of(packet, self._told_by_columns))
-        return mask
+    def _told_mask(self, row: Row) -> int:
+        """Give the signals that what columns tell does not fail."""
+        whole = self._masks.every
+        for field, names in self._tellers:
+            key = (field, *(row[self._places[name]] for name in names))
+            mask = self._told.get(key)
+            if mask is None:
+                mask = self._told.keep(key, self._mask_of(packet_of(names, key[1:]), (field,)))
+            whole &= mask
+        return whole
 
     def _destination_mask(self, text: str) -> int:
         """Give the signals that a packet to *text* does not fail."""
