@@ -397,6 +397,7 @@ TABLE: dict[str, tuple[list[Drop], list[Drop]]] = {
         ],
         [
             logged(dpt=443),
+            logged(dpt=25),
             logged(dpt=5228),
             logged(dpt=6881),
             logged(dpt=8443, flags="RST"),
