@@ -1,17 +1,17 @@
 """
 Tallies into detections: facts that are worth a mail.
 
-A detection is a tally that met its signal's threshold.  The threshold is
-one packet: what a firewall refuses and a signal names is worth knowing.
+A detection is a tally that met its signal's threshold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from botalert.course import Tallies, met
 from botalert.match import Condition
 from botalert.model import SourceRank, source_rank
-from botalert.tally import Tallies, Tally
+from botalert.tally import Tally
 
 PENDING = "pending"
 SENT = "sent"
@@ -67,7 +67,11 @@ def is_ignored(detection: Detection, conditions: Iterable[Condition]) -> bool:
 
 def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:
     """Make detections of *tallies*, in the order that people see."""
-    found = [Detection(signal, source, tally) for (signal, source), tally in tallies.items()]
+    found = [
+        Detection(signal, source, tally)
+        for (signal, source), seen in tallies.items()
+        if (tally := met(seen)) is not None
+    ]
     order = signal_order(signal_names)
     return sorted(found, key=lambda detection: detection_rank(detection, order))
 

@@ -17,7 +17,7 @@ from botalert.grammar.packets import PROTOCOLS, canonical_address
 from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import DROP, UNKNOWN
 from botalert.model import Drop, Mailbox, Packet
-from botalert.threshold import ONE_PACKET, SECONDS, Threshold
+from botalert.threshold import FLOWS, ONE_PACKET, SECONDS, Threshold
 
 SRC, SRC_64, SENDER, HOST_SRC = "SRC", "SRC/64", "MAC", "HOST SRC"
 IDENTITIES = (SRC, SRC_64, SENDER, HOST_SRC)
@@ -281,6 +281,30 @@ def packet_values(packet: Packet, field: str) -> tuple[str, ...]:
 def is_mac(text: str) -> bool:
     """Tell whether *text* is written as a hardware address."""
     return _MAC.fullmatch(text) is not None
+
+
+def counted_values(drop: Drop, names: Sequence[str]) -> tuple[str | None, ...]:
+    """Give what *drop* has of each of *names*, fields or FLOWS, that a threshold counts."""
+    return tuple(
+        flow_words(*map(drop.packet.fields.get, ("PROTO", "DST", "SPT", "DPT")))
+        if name == FLOWS
+        else _counted_value(drop, name)
+        for name in names
+    )
+
+
+def _counted_value(drop: Drop, field: str) -> str | None:
+    values = field_values(drop, field)
+    if field == "MAC":
+        values = values[-1:]  # The sender's, where it can be told.
+    return " ".join(values) if values else None
+
+
+def flow_words(
+    protocol: str | None, destination: str | None, source_port: str | None, port: str | None
+) -> str:
+    """Give what a flow is known by."""
+    return f"{protocol} {destination} {source_port or ''} {port or ''}"
 
 
 def sender_mac(fields: Mapping[str, str]) -> str | None:

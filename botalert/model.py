@@ -71,7 +71,13 @@ class FirstRun(Enum):
 
 
 class Hit(NamedTuple):
-    """What a scan keeps of a drop that meets a signal's conditions."""
+    """
+    What a scan keeps of a drop that meets a signal's conditions.
+
+    Attributes:
+        uptime: Seconds since boot, where the line says so.
+        values: What its signal's threshold counts.
+    """
 
     signal: str
     source: str
@@ -82,6 +88,25 @@ class Hit(NamedTuple):
     mac: str | None
     repeat: int
     line: str
+    uptime: float | None = None
+    values: tuple[str | None, ...] = ()
+
+
+class Identity(NamedTuple):
+    """
+    What is known of a machine beside its address.
+
+    Attributes:
+        name: What it is called; "" if nobody knows.
+        vendor: Who made its network card, or that its hardware address is
+            its own choice; "" if nobody knows.
+    """
+
+    name: str = ""
+    vendor: str = ""
+
+
+NAMELESS = Identity()
 
 
 class Mailbox(NamedTuple):

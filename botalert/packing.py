@@ -5,9 +5,11 @@ What only scans does not import this, nor the json that it needs.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+from botalert.course import Course, Piece, Seen
 from botalert.tally import (
     KEPT_ITEMS,
     KEPT_LINES,
@@ -17,6 +19,7 @@ from botalert.tally import (
     is_before,
     merged,
 )
+from botalert.windows import Rules, Stage
 
 # What json.dumps and json.loads use, without making and choosing it at each
 # call: that saves 2 of 8 microseconds a tally.  raw_decode tells where what it
@@ -71,6 +74,92 @@ def unpacked(text: str) -> Tally:
         macs=tuple(macs),
         evidence=tuple(map(json.loads, lines)),
     )
+
+
+def packed_course(course: Course, *, is_open: bool = False) -> str:
+    """
+    Write *course* as text: a JSON object, which no tally is.
+
+    With *is_open* it says so at its beginning: it is still to be settled.
+    """
+    logs = [
+        [log, [[piece.episode, packed(piece.tally), piece.stage.parts()] for piece in pieces]]
+        for log, pieces in course.logs.items()
+    ]
+    known = {"asks": course.rules.text, "ended": course.ended, "logs": logs}
+    return _encoded({"open": int(is_open), **known})
+
+
+OPEN = '{"open":1,'
+"""What a course begins with that is still to be settled."""
+
+
+def is_course(text: str) -> bool:
+    """Tell whether :func:`packed_course` wrote *text*."""
+    return text.startswith("{")
+
+
+def unpacked_course(text: str, rules: Rules) -> Course:
+    """
+    Read what :func:`packed_course` wrote.
+
+    If by now something else is asked, what was met stays so, and windows begin anew.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: It is something else.
+    """
+    known = _course_in(text)
+    course = Course(rules)
+    course.ended = known["ended"]
+    anew = known["asks"] != rules.text
+    for log, pieces in known["logs"]:
+        course.logs[log] = [
+            Piece(unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode)
+            for episode, tally, parts in pieces
+        ]
+    return course
+
+
+def tallies_in(text: str, episode: int | None = None) -> Iterator[Tally]:
+    """
+    Give the tallies that *text* holds: a tally, or a course's pieces of *episode*, or all.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: It is something else.
+    """
+    if not is_course(text):
+        yield unpacked(text)
+        return
+    for _, pieces in _course_in(text)["logs"]:
+        for number, tally, _ in pieces:
+            if episode in (None, number):
+                yield unpacked(tally)
+
+
+def _course_in(text: str) -> dict[str, Any]:
+    known, end = _decoded(text)
+    if text[end:]:
+        raise ValueError(f"{text[end:]!r} is no part of a course")
+    return dict(known)
+
+
+def packed_any(seen: Seen) -> str:
+    """Write *seen* as text, whichever it is."""
+    return packed(seen) if isinstance(seen, Tally) else packed_course(seen)
+
+
+def unpacked_any(text: str, rules: Rules | None) -> Seen:
+    """
+    Read what :func:`packed_any` wrote for a signal with *rules*, or without.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: It is something else.
+    """
+    if rules is None:
+        if not is_course(text):
+            return unpacked(text)
+        raise ValueError("it has a threshold")
+    return unpacked_course(text, rules)
 
 
 def packed_with(known: str, later: Tally) -> str:

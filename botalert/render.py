@@ -23,7 +23,7 @@ from botalert import __version__
 from botalert.detect import Alert
 from botalert.errors import TryAgainError
 from botalert.match import Signal
-from botalert.model import Mailbox, Recipients
+from botalert.model import NAMELESS, Identity, Mailbox, Recipients
 from botalert.printable import printable
 from botalert.words import signal_words
 
@@ -109,6 +109,7 @@ def render_alert(
     signal: Signal,
     head: Letterhead,
     *,
+    identity: Identity = NAMELESS,
     mark: str = "",
 ) -> EmailMessage:
     """
@@ -119,6 +120,7 @@ def render_alert(
         alert: What it is about; the mail gets its Message-ID.
         signal: The signal that found it; names the template set.
         head: What all mails about the signal share.
+        identity: What is known of the machine.
         mark: Goes before the subject.
 
     Returns:
@@ -127,7 +129,7 @@ def render_alert(
     Raises:
         TemplateError: A template is missing or has an error; names it.
     """
-    variables = alert_variables(alert, signal, head)
+    variables = alert_variables(alert, signal, head, identity)
     parts = {
         kind: _rendered(templates, signal.template, kind, variables)
         for kind in (SUBJECT, TEXT, HTML)
@@ -146,7 +148,9 @@ def render_alert(
     return message
 
 
-def alert_variables(alert: Alert, signal: Signal, head: Letterhead) -> dict[str, Any]:
+def alert_variables(
+    alert: Alert, signal: Signal, head: Letterhead, identity: Identity = NAMELESS
+) -> dict[str, Any]:
     """Give the variables of a template; botalert.conf(5) documents each."""
     tally = alert.detection.tally
     destinations = tally.destinations.ranked()
@@ -158,6 +162,8 @@ def alert_variables(alert: Alert, signal: Signal, head: Letterhead) -> dict[str,
         "description": signal.description,
         "advice": signal.advice,
         "source": alert.detection.source,
+        "name": identity.name,
+        "vendor": identity.vendor,
         "packets": tally.packets,
         "first_seen": _local(tally.first_seen, head.zone),
         "last_seen": _local(tally.last_seen, head.zone),

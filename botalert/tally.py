@@ -31,7 +31,7 @@ EVIDENCE_CHARACTERS = 2048
 
 # An ordinary source: most of it is evidence, and what a scan remembers of its lines.
 TALLY_KB = 4
-_ITEMS_OF_ONE_KB = 8
+ITEMS_OF_ONE_KB = 8
 
 _HASH_SPAN = 1 << 64
 _HASH_MASK = _HASH_SPAN - 1
@@ -331,24 +331,3 @@ def first_names(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     if all(name in seen for name in new):
         return seen
     return tuple(dict.fromkeys(seen + new))[:KEPT_NAMES]
-
-
-Tallies = dict[tuple[str, str], Tally]
-"""Tallies by signal and source."""
-
-
-def unite(tallies: Tallies, later: Tallies) -> None:
-    """Take *later*, what was read after them, into *tallies*."""
-    for key, tally in later.items():
-        if key in tallies:
-            tallies[key].merge(tally)
-        else:
-            tallies[key] = tally
-
-
-def weight(tallies: Tallies) -> int:
-    """Tell about how much room *tallies* take, in KB; what leads to them counts, too."""
-    return len(tallies) * TALLY_KB + sum(
-        (len(tally.destinations) + len(tally.ports)) // _ITEMS_OF_ONE_KB
-        for tally in tallies.values()
-    )

@@ -19,7 +19,7 @@ window, so which came first is all that matters.
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from botalert.threshold import DAYS, PACKETS, SECONDS, Measure, Threshold
 
@@ -79,6 +79,11 @@ class Rules:
         self.realert = None if realert is None else realert * MICROSECONDS
         self.widths = tuple(map(_width, self.measures))
         self._places = {name: place for place, name in enumerate(self.values)}
+
+    @property
+    def text(self) -> str:
+        """Give what tells them from others."""
+        return repr(self._asked())
 
     @property
     def is_trivial(self) -> bool:
@@ -185,6 +190,25 @@ class Tracks:
         other._packets = dict(self._packets)
         return other
 
+    def parts(self) -> list[object]:
+        """Give all that it knows as what JSON can hold; see :meth:`of_parts`."""
+        return [
+            [[name, list(tail.items())] for name, tail in groups.items()] for groups in self.groups
+        ]
+
+    @classmethod
+    def of_parts(cls, rules: Rules, parts: list[Any]) -> "Tracks":
+        """Make one of what :meth:`parts` gave."""
+        tracks = cls(rules)
+        for number, (measure, groups) in enumerate(zip(rules.measures, parts, strict=True)):
+            for name, tail in groups:
+                for value, at in tail:
+                    if measure.what == PACKETS:
+                        tracks.count(number, name, value, value, at)
+                    else:
+                        tracks.count(number, name, value, at, 1)
+        return tracks
+
     def begin_stretch(self) -> None:
         """Begin the windows anew."""
         for number, measure in enumerate(self._rules.measures):
@@ -215,16 +239,16 @@ class Tracks:
         if tail is None:
             tail = {}
             if len(groups) >= MOST_GROUPS:
-                oldest = next(iter(groups))
-                del groups[oldest]
-                self._packets.pop((number, oldest), None)
+                gone = next(iter(groups))
+                del groups[gone]
+                self._packets.pop((number, gone), None)
         groups[group] = tail  # The one that was active last is the last.
         needed = measure.number
         if measure.what == PACKETS:
             tail[time] = tail.get(time, 0) + repeat
             total = self._packets.get((number, group), 0) + repeat
-            while total - tail[first := next(iter(tail))] >= needed:
-                total -= tail.pop(first)
+            while total - tail[earliest := next(iter(tail))] >= needed:
+                total -= tail.pop(earliest)
             self._packets[number, group] = total
             is_enough = total >= needed
         else:
@@ -374,6 +398,51 @@ class Stage:
         if self._heads.needs(packets):
             self._opening.append(packets)
         self._look(packets)
+
+    def settle(self) -> None:
+        """Forget what matters only to what was read before: there was nothing."""
+        self._heads = Heads(self._rules)
+        self._opening, self._held, self._together = [], {}, {}
+
+    def parts(self) -> list[object]:
+        """Give all that it knows as what JSON can hold; see :meth:`of_parts`."""
+        return [
+            self.is_met,
+            self.lines,
+            self.first,
+            self.last,
+            self.latest,
+            self._is_single,
+            self._tracks.parts(),
+            self._opening,
+            list(self._held.items()),
+            list(self._together.items()),
+        ]
+
+    @classmethod
+    def of_parts(cls, rules: Rules, parts: list[Any], *, anew: bool = False) -> "Stage":
+        """
+        Make one of what :meth:`parts` gave; with *anew*, of other rules.
+
+        Raises:
+            ValueError, TypeError, LookupError, AttributeError: It is something else.
+        """
+        stage = cls(rules)
+        stage.is_met, stage.lines, *moments, stage._is_single, tracks, opening, held, together = (
+            parts
+        )
+        stage.first, stage.last, stage.latest = (each and Moment(*each) for each in moments)
+        if anew:
+            return stage
+        stage._tracks = Tracks.of_parts(rules, tracks)
+        for packets in opening:
+            read = Packets(*packets)
+            read = read._replace(values=tuple(read.values))
+            if stage._heads.needs(read):
+                stage._opening.append(read)
+        stage._held = {number: [(a, b) for a, b in spans] for number, spans in held}
+        stage._together = {tuple(way): number for way, number in together}
+        return stage
 
     def _step(self, moment: Moment | None) -> Moment | None:
         """Go on to *moment*; give the one that counts."""

@@ -27,6 +27,7 @@ from botalert.cli import arguments, output  # noqa: E402
 from botalert.config import conditions, library, load, mailserver, options  # noqa: E402
 from botalert.detect import Detection  # noqa: E402
 from botalert.grammar import packets, verdicts  # noqa: E402
+from botalert.machines import ethers, files, hosts, resolver, vendors  # noqa: E402
 from botalert.match import Signal  # noqa: E402
 from botalert.model import Hit  # noqa: E402
 from botalert.tally import Tally  # noqa: E402
@@ -208,6 +209,12 @@ def page(name: str) -> str:
         listed=render.LISTED,
         kept_items=tally.KEPT_ITEMS,
         kept_lines=tally.KEPT_LINES,
+        hosts=hosts.PATH,
+        ethers=ethers.PATH,
+        registries=vendors.PATHS,
+        local=vendors.LOCAL,
+        longest_name=files.LONGEST_NAME,
+        all_seconds=int(resolver.SECONDS_ALL),
         signals=signals,
         families=_families(signals),
         recommended=library.library().sets[library.RECOMMENDED],

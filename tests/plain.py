@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from botalert.course import Tallies
 from botalert.model import Hit
-from botalert.tally import Tallies, Tally
+from botalert.tally import Tally
 
 
 def fold(hits: Iterable[Hit]) -> Tallies:

@@ -31,7 +31,7 @@ from botalert.config.options import DERIVED_FIELDS, FIELDS, OPTIONS, SIGNAL
 from botalert.detect import Alert, Detection
 from botalert.loader import template_environment
 from botalert.match import REFUSED, Condition, Range, Signal, Text
-from botalert.model import Hit, Mailbox, Recipients
+from botalert.model import Hit, Identity, Mailbox, Recipients
 from botalert.render import Letterhead, alert_variables, render_alert
 from botalert.tally import Tally
 from botalert.threshold import threshold_words
@@ -396,12 +396,23 @@ GOLDEN: dict[str, tuple[Signal, Alert]] = {
         ),
         _alert(SMTP, "192.168.1.10", [("198.51.100.52", 25)]),
     ),
+    "named": (SMTP, _alert(SMTP, "2001:db8:1234:5678:9abc:def0:1234:5678", [("2001:db8::25", 25)])),
+}
+IDENTITIES = {
+    "smtp": Identity(vendor="locally administered"),
+    "named": Identity("a-name-that-is-as-long-as-it-may-be." * 2, "A vendor of long names, Ltd."),
 }
 
 
 def _written(name: str) -> EmailMessage:
     signal, alert = GOLDEN[name]
-    return render_alert(template_environment("/nonexistent"), alert, signal, HEAD)
+    return render_alert(
+        template_environment("/nonexistent"),
+        alert,
+        signal,
+        HEAD,
+        identity=IDENTITIES.get(name, Identity()),
+    )
 
 
 def _parsed(content: bytes) -> EmailMessage:

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from plain import fold
 from real import lack, need_root
 
+from botalert.course import Tallies, unite, weight
 from botalert.detect import detections
 from botalert.errors import InputOutputError
 from botalert.model import Hit
 from botalert.scan import Part
 from botalert.state.ledger import Ledger
-from botalert.tally import TALLY_KB, Tallies, unite, weight
+from botalert.tally import TALLY_KB
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SIGNALS = ("telnet", "smtp")

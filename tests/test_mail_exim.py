@@ -411,7 +411,8 @@ def test_test_mail_sends_a_sample(site: Installation, exim: Exim, way: str) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("a sample alert went to admin@mx.example by ")
     (mail,) = exim.received()
-    assert mail["Subject"].startswith("[sample] [botalert] 192.0.2.10 set off smtp: ")
+    named = "[sample] [botalert] sample.example.org (192.0.2.10) set off smtp: "
+    assert mail["Subject"].startswith(named)
     assert "THIS IS A SAMPLE" in mail.get_body(("plain",)).get_content()
     assert not site.statefile.exists()
 

@@ -127,6 +127,8 @@ def test_variables_are_the_detections_facts() -> None:
         "description": "",
         "advice": "",
         "source": "192.168.1.10",
+        "name": "",
+        "vendor": "",
         "packets": 1,
         "first_seen": moment,
         "last_seen": moment,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plain import fold
 
 from botalert.config.conditions import read_condition, read_ignored
+from botalert.course import Tallies
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
@@ -21,7 +22,6 @@ from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
-from botalert.tally import Tallies
 from botalert.times import ALWAYS, Span, StampReader, zone_named
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

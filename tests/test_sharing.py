@@ -21,6 +21,7 @@ from plain import fold
 
 from botalert.config import LogSettings
 from botalert.config.conditions import read_condition
+from botalert.course import Tallies
 from botalert.crew import Crew
 from botalert.errors import DataError, TryAgainError
 from botalert.grammar import KernelReader
@@ -32,7 +33,6 @@ from botalert.match import REFUSED, Signal, matches
 from botalert.model import Drop, FirstRun
 from botalert.scan import LineCounts, Part, scanner, united
 from botalert.scan.scanner import hit_of
-from botalert.tally import Tallies
 from botalert.times import StampReader
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -183,6 +183,10 @@ def test_machines_are_told_apart_and_found_again(place, identity, expected):
     configure(place, own=f"source: {identity}")
     found = sources(place, "scan")
     assert found == expected
+    # So many lines are looked into by their kinds.
+    (place / "fw.log").write_text((place / "fw.log").read_text() * 50)
+    found = sources(place, "scan")
+    assert found == {source: packets * 50 for source, packets in expected.items()}
     for source, packets in found.items():
         assert sources(place, "scan", "--source", source).get(source) == packets
 

@@ -158,7 +158,7 @@ def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = Path(path).read_bytes()
     for way in (state.opened, state.opened_for_reading):
-        told = pytest.raises(DataError, match=r"newer botalert \(schema 4, this one knows 3\)")
+        told = pytest.raises(DataError, match=r"newer botalert \(schema 5, this one knows 4\)")
         with told, way(path):
             pass
     assert Path(path).read_bytes() == before
@@ -604,7 +604,7 @@ def test_reading_while_a_change_is_cut_short_is_for_later(tmp_path: Path) -> Non
         connection.execute("PRAGMA cache_spill = 1")
         connection.execute("BEGIN")
         connection.executemany(
-            "INSERT INTO alert VALUES (?, 'smtp', ?, NULL, NULL)",
+            "INSERT INTO alert VALUES (?, 'smtp', ?, NULL, NULL, 0)",
             [(f"10.0.{n >> 8}.{n & 255}", "x" * 200) for n in range(2000)],
         )
         left = tmp_path / "left"

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from datetime import datetime
 
+from botalert import machines
 from botalert.config import Config
 from botalert.config.mailserver import MAILDIR, SENDMAIL
 from botalert.config.warnings import config_warnings
@@ -25,6 +26,7 @@ def machine_warnings(config: Config, now: datetime) -> Iterator[str]:
     yield from config_warnings(config, [name for _, name in socket.if_nameindex()])
     yield from _log_warnings(config)
     yield from _place_warnings(config)
+    yield from machines.warnings(config.leases)
     yield from _template_errors(config, now)
 
 

@@ -57,6 +57,7 @@ _HOST_NAME = re.compile(r"\w[\w.-]*")
 # Options that hold addresses or names, too.
 _NOT_HOST_NAMES = ("lan", "lan_networks", "ignore")
 _NOT_SIGNALS = (RECIPIENTS, SIGNALS, HOSTS)
+_YES_OR_NO = {"yes": True, "no": False}
 _TEMPLATE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -95,6 +96,8 @@ class Config(NamedTuple):
         pattern: The administrator's own line pattern, or None.
         statefile: What is remembered between runs.
         templates: The directory that is looked in before the shipped templates.
+        leases: Files in which DHCP servers remember their leases.
+        resolve: Whether the resolver is asked for names.
         mailserver: How mail goes out.
         mailuser: Whom to log in as; "" for nobody.
         mailpasswordfile: Where the password is.
@@ -114,6 +117,8 @@ class Config(NamedTuple):
     pattern: "re.Pattern[str] | None"
     statefile: str
     templates: str
+    leases: tuple[str, ...]
+    resolve: bool
     mailserver: MailServer
     mailuser: str
     mailpasswordfile: str
@@ -205,6 +210,8 @@ class _Builder:
             pattern=self._pattern,
             statefile=self._default("statefile"),
             templates=self._default("templates"),
+            leases=split_list(self._default("leases")),
+            resolve=self._read(DEFAULT, "resolve", _read_yes_or_no) or False,
             mailserver=self._read(DEFAULT, "mailserver", read_mailserver) or MailServer("smtp"),
             mailuser=self._default("mailuser"),
             mailpasswordfile=self._password_file(mails=mails),
@@ -566,6 +573,12 @@ def _read_source(text: str) -> str:
         hint = suggestion(identity, IDENTITIES) or f"Write source: {SRC}"
         raise ValueError(f"{text!r} is none of {', '.join(IDENTITIES)}. {hint}")
     return identity
+
+
+def _read_yes_or_no(text: str) -> bool:
+    if text.lower() not in _YES_OR_NO:
+        raise ValueError(f"{text!r} is none of {', '.join(_YES_OR_NO)}. Write resolve: yes")
+    return _YES_OR_NO[text.lower()]
 
 
 def _read_form(text: str) -> str:

@@ -157,6 +157,21 @@ OPTIONS = (
         DEFAULT,
     ),
     Option(
+        "leases",
+        "paths",
+        "",
+        "Files in which a DHCP server remembers its leases, commas between: dnsmasq's, ISC "
+        "dhcpd's or Kea's. They give the names of machines for the mails.",
+        DEFAULT,
+    ),
+    Option(
+        "resolve",
+        "yes or no",
+        "no",
+        "Whether to ask the resolver for the names of machines that nothing else names.",
+        DEFAULT,
+    ),
+    Option(
         "From",
         "address",
         "",

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 from botalert.grammar.packets import FLAGS, protocol_name
 from botalert.grammar.patterns import lazy_pattern
 from botalert.model import Packet
+from botalert.threshold import FLOWS
 
 PERIOD, CLOCK, SENDER, FLOW, DESTINATION = range(5)
 """
@@ -52,6 +53,9 @@ A port or protocol stands there as its value, all else as in the line.
 """
 UNTOLD = frozenset({"URGP"})
 """Fields that ordinary lines may have, and no column tells."""
+
+COUNTED = frozenset({"SRC", "DST", "SPT", "DPT", "PROTO", "IN", FLOWS})
+"""What a threshold may count by rows."""
 
 _DAY = r"(?:[A-Z][a-z][a-z] [ 1-3][0-9] |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])"
 _HOUR = r"(?:[01][0-9]|2[0-3]):"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from botalert import lock
 from botalert.config import Config
+from botalert.course import rules_of
 from botalert.grammar import ANY_PROGRAM
 from botalert.job.faults import Faults, Teller, counted
 from botalert.job.identities import message_ids
@@ -69,6 +70,13 @@ def run(
         for log in sorted(logs, key=lambda log: log.key):
             with faults.collected():
                 _read_on(config, log, configured - {log.key}, memory, outlook, faults)
+        returned = memory.settle(
+            rules_of(config.signals),
+            message_ids(config, outlook.machine).__next__,
+            alerted=outlook.now if outlook.baseline else None,
+        )
+        if returned:
+            outlook.note(f"{counted(returned, 'detection')} by silence or return")
         pending = memory.pending(config.signal_names)
         if pending and not outlook.baseline:
             from botalert.job.sending import send  # On most days nobody needs it.
@@ -85,7 +93,7 @@ def _read_on(
     faults: Faults,
 ) -> None:
     """Read what is new in *log*, none of *others*, and remember it with how far that was."""
-    file = LogFile(log.path, log.settings)
+    file = LogFile(log.path, log.settings, log.key)
     search = Search(config.signals, partial(line_reader, config, now=outlook.now))
 
     def consume(blocks: Iterable[bytes]) -> None:
@@ -98,7 +106,7 @@ def _read_on(
                 for part in answer.parts:
                     ledger.add(part)
 
-    with Ledger() as ledger:
+    with Ledger(rules=search.rules) as ledger:
         reading = _reading(log, memory.cursor(log.key), outlook.now, others)
         reading.read(consume)
         new = memory.record(

@@ -87,17 +87,23 @@ class LogFile(NamedTuple):
     Attributes:
         path: Its name.
         settings: How its lines are read.
+        log: The log's name, or its number in reading order; so they sort.
         descriptor: Where it is open, if it is.
     """
 
     path: str
     settings: LogSettings
+    log: str = ""
     descriptor: int | None = None
 
 
 def files_of(logs: Sequence[SelectedLog]) -> list[LogFile]:
     """Give the files of *logs*, in reading order."""
-    return [LogFile(path, log.settings) for log in logs for path in log.files]
+    return [
+        LogFile(path, log.settings, f"{number:09}")
+        for number, log in enumerate(logs)
+        for path in log.files
+    ]
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from botalert.job.daily import Outlook
 from botalert.job.faults import Faults, counted
 from botalert.job.identities import message_ids
 from botalert.loader import template_environment
+from botalert.machines import Directory
 from botalert.mail import DeliveryError, ServerDownError, Transport, opened_transport
 from botalert.match import Signal
 from botalert.render import Letterhead, TemplateError, render_alert
-from botalert.sample import sample_alert
+from botalert.sample import IDENTITY, sample_alert
 from botalert.state.file import State
 
 CORRECT = "Correct [recipients], or to: of the signal"
@@ -49,6 +50,7 @@ def send(
         faults: Gets what goes wrong; the rest goes on.
     """
     templates = template_environment(config.templates)
+    directory = Directory(config.leases, resolve=config.resolve)
     failures = _Failures(config.statefile, faults)
     pending = _wanted(config, pending, memory, outlook)
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
@@ -56,7 +58,7 @@ def send(
             signal = _signal_of(config, alert)
             head = letterhead(config, signal, outlook.machine, outlook.now)
             try:
-                refused = deliver(alert, signal, transport, templates, head)
+                refused = deliver(alert, signal, transport, templates, head, directory)
             except (ServerDownError, UnavailableError) as error:
                 failures.add(error, alerts=len(pending) - number)
                 break
@@ -96,9 +98,10 @@ def deliver(
     transport: Transport,
     templates: jinja2.Environment,
     head: Letterhead,
+    directory: Directory,
 ) -> dict[str, str]:
     """
-    Write the mail about *alert* and hand it over.
+    Write the mail about *alert*, whose machine *directory* may know, and hand it over.
 
     Returns:
         The recipients that were refused, with the reasons.
@@ -106,7 +109,8 @@ def deliver(
     Raises:
         BotalertError: It was not written or not taken.
     """
-    message = render_alert(templates, alert, signal, head)
+    identity = directory.identity(alert.detection, head.moment)
+    message = render_alert(templates, alert, signal, head, identity=identity)
     sender = head.recipients.sender.address
     return transport.send(message, sender, head.recipients.addresses)
 
@@ -155,4 +159,4 @@ def rendered_sample(
     """
     alert = sample_alert(signal, next(message_ids(config, machine)), now)
     head = letterhead(config, signal, machine, now)
-    return render_alert(templates, alert, signal, head, mark="[sample] ")
+    return render_alert(templates, alert, signal, head, identity=IDENTITY, mark="[sample] ")

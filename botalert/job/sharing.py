@@ -9,13 +9,14 @@ it does not matter who found it, nor when.
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 
 from botalert.config import LogSettings
+from botalert.course import rules_of
 from botalert.errors import BotalertError
 from botalert.grammar import LineReader
 from botalert.job.logs import LogFile, opened_by_hand
@@ -31,6 +32,7 @@ from botalert.log.blocks import (
 from botalert.match import Signal
 from botalert.scan import LineCounts, Part, Scanner, united
 from botalert.times import ALWAYS, Span
+from botalert.windows import Rules
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -83,6 +85,11 @@ class Search(NamedTuple):
     reader_of: Callable[[LogSettings], LineReader]
     span: Span = ALWAYS
     counts: bool = False
+
+    @property
+    def rules(self) -> Mapping[str, Rules]:
+        """Those of signals that have thresholds."""
+        return rules_of(self.signals)
 
 
 class Range(NamedTuple):
@@ -174,7 +181,7 @@ class Worker:
                 self._search.span,
                 self._counts,
             )
-        scanner.begin(place)
+        scanner.begin(place, self._files[file].log)
         return scanner
 
     def _scan_range(self, scanner: Scanner, task: Range) -> tuple[int, BotalertError | None]:
@@ -288,7 +295,7 @@ class Sharing:
         for block in rest:
             scanner.scan(block)
             scanned_bytes += len(block)
-            if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
+            if scanned_bytes >= SHARED_BYTES and self._jobs > 1 and not self._search.rules:
                 break
             if parts := self._own.taken_if_many():
                 self._is_all_held = False
@@ -338,12 +345,17 @@ class Sharing:
             task
             for number, shape in enumerate(shapes)
             if number not in without
-            for task in _ranges(number, shape)
+            for task in _ranges(number, shape, self._range_bytes(shape))
         ]
         # Archives first: they can't be cut, and take longest.
         tasks.sort(key=lambda task: not shapes[task.file].is_packed)
         if tasks:
             yield from self._shared(tasks)
+
+    def _range_bytes(self, shape: "_Shape") -> int:
+        """Give how large the ranges of a file are."""
+        # Where the order of packets matters, each range has courses of its own.
+        return max(-(-shape.size // self._jobs), RANGE_BYTES) if self._search.rules else RANGE_BYTES
 
     def _scan_alone(self, number: int) -> Iterator[Answer]:
         """Scan what only one process can read."""
@@ -498,13 +510,13 @@ def _shape_of(path: str) -> _Shape:
     return _Shape(True, unpack.is_packed(path), size)
 
 
-def _ranges(number: int, shape: _Shape) -> Iterator[Range]:
+def _ranges(number: int, shape: _Shape, range_bytes: int) -> Iterator[Range]:
     """Cut a file into tasks; who reads the last range reads what is added meanwhile, too."""
     place = _place(number)
-    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), RANGE_BYTES)
+    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), range_bytes)
     for start in starts:
         is_last = start == starts[-1]
-        yield Range(place + start, number, start, None if is_last else start + RANGE_BYTES)
+        yield Range(place + start, number, start, None if is_last else start + range_bytes)
 
 
 def _place(number: int) -> int:

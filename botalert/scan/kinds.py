@@ -6,11 +6,12 @@ signal asks about.  What is left is a line's *kind*: it is looked into once,
 and its other lines are only counted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
 
+from botalert.course import Present
 from botalert.grammar import KernelReader
 from botalert.grammar.ordinary import (
     CLOCK,
@@ -25,17 +26,46 @@ from botalert.grammar.ordinary import (
     line_pattern,
     packet_of,
 )
-from botalert.grammar.packets import canonical_address
-from botalert.match import Signal, field_values, packet_values, sender_mac, source_named
-from botalert.model import Drop, Outcome, Packet
+from botalert.grammar.packets import canonical_address, protocol_name
+from botalert.match import Signal, field_values, flow_words, packet_values, sender_mac, source_named
+from botalert.model import Drop, Hit, Outcome, Packet
 from botalert.scan.masks import Masks, Memory, numbers_in
 from botalert.tally import Tally
+from botalert.threshold import FLOWS
 from botalert.times import ALWAYS, Period, Span
+from botalert.windows import Rules
 
 # What a row's own columns may tell; all else, its sender and its rule's prefix do.
 _TOLD_BY_ROWS = frozenset(
     {"SRC", "DST", "MAC", *(name for told in COLUMNS.values() for name in told)}
 )
+
+
+Value = Callable[[Row, str], str | None]
+"""Gives what a threshold counts of a row and the address that its DST is."""
+
+
+class Watch(NamedTuple):
+    """
+    A signal with a threshold, to which the order of a kind's packets matters.
+
+    Attributes:
+        present: Where it counts them.
+        hit: What all of them have in common.
+        values: What its threshold counts.
+    """
+
+    present: Present
+    hit: Hit
+    values: tuple[Value, ...]
+
+    def heed(self, moment: datetime, row: Row, address: str, line: str) -> bool:
+        """Count one packet; tell whether what follows may be counted in any order."""
+        values = tuple(value(row, address) for value in self.values)
+        self.present.add(
+            self.hit._replace(time=moment, destination=address, line=line, values=values)
+        )
+        return self.present.tally is not None
 
 
 class Kind:
@@ -46,24 +76,59 @@ class Kind:
         destinations: The DST of each since the last settling; None if nothing is counted.
         first: The earliest clock.
         last: The latest.
-        is_proven: Whether no tally needs more evidence.
+        is_plain: Whether nothing but how many there are matters.
+        is_local: Whether it is to be looked up anew at another place.
     """
 
-    __slots__ = ("_period", "_port", "_tallies", "destinations", "first", "is_proven", "last")
+    __slots__ = (
+        "_period",
+        "_port",
+        "_tallies",
+        "_watches",
+        "destinations",
+        "first",
+        "is_local",
+        "is_plain",
+        "last",
+    )
 
-    def __init__(self, tallies: Sequence[Tally], period: Period, clock: str, port: str) -> None:
-        self.destinations: list[str] | None = [] if tallies else None
+    def __init__(
+        self,
+        tallies: Sequence[Tally],
+        period: Period,
+        clock: str,
+        port: str,
+        watches: Sequence[Watch] = (),
+        *,
+        is_local: bool = False,
+    ) -> None:
+        self.destinations: list[str] | None = [] if tallies or watches else None
         self.first = self.last = clock
-        self.is_proven = all(tally.is_proven for tally in tallies)
         self._tallies = tallies
+        self._watches = watches
         self._period = period
         self._port = port
+        self.is_plain = self._is_proven() and not watches
+        self.is_local = is_local or not self.is_plain
 
-    def prove(self, line: str) -> None:
-        """Offer *line* to the tallies as evidence."""
+    def _is_proven(self) -> bool:
+        return all(tally.is_proven for tally in self._tallies)
+
+    def heed(self, row: Row, address: str, line: str) -> bool:
+        """
+        Give the tallies evidence, and the watches a packet.
+
+        Returns:
+            Whether there is a tally now where there was a watch.
+        """
         for tally in self._tallies:
             tally.prove(line)
-        self.is_proven = all(tally.is_proven for tally in self._tallies)
+        self.is_plain = self._is_proven() and not self._watches
+        if not self._watches:
+            return False
+        moment = self._period.moment(row[CLOCK])
+        # Each is to have it, also behind one that is done.
+        return sum(watch.heed(moment, row, address, line) for watch in self._watches) > 0
 
     def settle(self) -> None:
         """Add what was counted to the tallies, and count anew."""
@@ -117,7 +182,7 @@ class _Flow(NamedTuple):
     mask: int
 
 
-TallyFinder = Callable[[str, str, str | None, str | None], Tally]
+Finder = Callable[[str, str, str | None, str | None], Tally | Present]
 
 
 class Classifier:
@@ -126,9 +191,10 @@ class Classifier:
 
     Args:
         signals: What is looked for; they ask for nothing that rows do not tell.
+        rules: Those of signals that have thresholds.
         reader: Reads single lines.
         span: Which packets count.
-        tally_of: Gives the tally of a signal and a source, and notes an interface and a MAC.
+        seen_by: Gives where a signal counts a source's packets, and notes an interface and a MAC.
 
     Attributes:
         rows: Makes rows of a block of whole lines.
@@ -138,17 +204,23 @@ class Classifier:
     def __init__(
         self,
         signals: Sequence[Signal],
+        rules: Mapping[str, Rules],
         reader: KernelReader,
         span: Span,
-        tally_of: TallyFinder,
+        seen_by: Finder,
     ) -> None:
         self._signals = signals
+        self._rules_of = rules
         self._masks = masks = Masks(signals)
         self._reader = reader
         self._span = span
-        self._tally_of = tally_of
-        self._columns = columns_for({*masks.fields, "DPT"})
-        self._port_column = FIRST_COLUMN + self._columns.index("dport")
+        self._seen_by = seen_by
+        counted = {name for each in rules.values() for name in each.values}
+        if FLOWS in counted:
+            counted |= {"PROTO", "SPT"}
+        self._columns = columns_for({*masks.fields, *counted, "DPT"})
+        self._places = {name: FIRST_COLUMN + at for at, name in enumerate(self._columns)}
+        self._port_column = self._places["dport"]
         self._told_by_columns = masks.fields & {
             name for column in self._columns for name in COLUMNS[column]
         }
@@ -158,9 +230,11 @@ class Classifier:
         )
         pattern = by_day if span == ALWAYS else self._by_hour
         self.rows: Callable[[str], list[Row]] = pattern.findall
-        shared = itemgetter(
-            PERIOD, SENDER, FLOW, *range(FIRST_COLUMN, FIRST_COLUMN + len(self._columns))
-        )
+        # A source port may be another in each packet: if it is but counted, it makes no kind.
+        alike = {self._places[name] for name in self._columns if name != "sport"}
+        if "SPT" in masks.fields:
+            alike.add(self._places["sport"])
+        shared = itemgetter(PERIOD, SENDER, FLOW, *sorted(alike))
         self.key: Callable[[Row], tuple[object, ...]] = shared
         self._asks_destination = "DST" in masks.fields
         if self._asks_destination:
@@ -191,11 +265,51 @@ class Classifier:
             mask &= self._destination_mask(row[DESTINATION])
         if not mask:
             return UNWANTED
-        tallies = []
+        tallies: list[Tally] = []
+        watches: list[Watch] = []
+        is_local = False
         for signal in (self._signals[number] for number in numbers_in(mask)):
             source = source_named(signal.source, flow.source, flow.sender, rule.host)
-            tallies.append(self._tally_of(signal.name, source, rule.interface, flow.sender))
-        return Kind(tallies, period, row[CLOCK], row[self._port_column])
+            seen = self._seen_by(signal.name, source, rule.interface, flow.sender)
+            if isinstance(seen, Tally):
+                tallies.append(seen)
+                continue
+            is_local = True
+            if seen.tally is None:
+                watches.append(self._watch(seen, signal, source, row, flow, rule))
+            else:
+                seen.tally.name(rule.interface, flow.sender)
+                tallies.append(seen.tally)
+        port = row[self._port_column]
+        return Kind(tallies, period, row[CLOCK], port, watches, is_local=is_local)
+
+    def _watch(
+        self, present: Present, signal: Signal, source: str, row: Row, flow: _Flow, rule: _Rule
+    ) -> Watch:
+        port = row[self._port_column] or None
+        hit = Hit(signal.name, source, None, None, port, rule.interface, flow.sender, 1, "")
+        names = self._rules_of[signal.name].values
+        return Watch(present, hit, tuple(self._value(name, row, flow, rule) for name in names))
+
+    def _value(self, name: str, row: Row, flow: _Flow, rule: _Rule) -> Value:
+        """Give what tells *name* of rows that are of one kind with *row*."""
+        places = self._places
+        if name == "DST":
+            return lambda row, address: address
+        if name == "SPT":
+            return lambda row, address: row[places["sport"]] or None
+        protocol = protocol_name(row[places["protocol"]]) if "protocol" in places else None
+        if name == FLOWS:
+            return lambda row, address: flow_words(
+                protocol, address, row[places["sport"]], row[places["dport"]]
+            )
+        alike = {
+            "SRC": flow.source,
+            "IN": rule.interface,
+            "DPT": row[self._port_column] or None,
+            "PROTO": protocol,
+        }[name]
+        return lambda row, address: alike
 
     def _period(self, row: Row) -> Period | None:
         key = (row[PERIOD], row[SENDER].partition(" ")[0])

@@ -7,7 +7,7 @@ cache but once for some hundred rows.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from socket import AF_INET, inet_pton
@@ -17,9 +17,10 @@ from botalert.grammar.lines import text_of
 from botalert.grammar.ordinary import CLOCK, DESTINATION, PERIOD, Row
 from botalert.grammar.packets import canonical_address
 from botalert.match import Signal
-from botalert.scan.kinds import ODD, STRANGE, Classifier, Kind, TallyFinder
+from botalert.scan.kinds import ODD, STRANGE, Classifier, Finder, Kind
 from botalert.scan.masks import Memory
 from botalert.times import Span
+from botalert.windows import Rules
 
 # Kinds become tallies when there are so many of them, or of their rows.
 _MOST_KINDS = 4096
@@ -32,24 +33,26 @@ class Rows:
 
     Args:
         signals: What is looked for.
+        rules: Those of signals that have thresholds.
         reader: Reads single lines.
         span: Which packets count.
-        tally_of: Gives the tally of a signal and a source.
+        seen_by: Gives where a signal counts a source's packets.
         read: Counts what is in a line that is not ordinary.
     """
 
     def __init__(
         self,
         signals: Sequence[Signal],
+        rules: Mapping[str, Rules],
         reader: KernelReader,
         span: Span,
-        tally_of: TallyFinder,
+        seen_by: Finder,
         read: Callable[[bytes], None],
     ) -> None:
-        self._classifier = Classifier(signals, reader, span, tally_of)
+        self._classifier = Classifier(signals, rules, reader, span, seen_by)
         self._read = read
         self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._unproven: dict[tuple[object, ...], Kind] = {}
+        self._local: dict[tuple[object, ...], Kind] = {}
         # One object for each text: the same few are compared all the time.
         self._shared: dict[str, str] = {}
         # How many rows their kinds have not told their tallies.
@@ -88,8 +91,9 @@ class Rows:
                 kind.last = clock
             elif clock < kind.first:
                 kind.first = clock
-            if not kind.is_proven:
-                kind.prove(text_of(lines[index]))
+            if not kind.is_plain and kind.heed(row, address, text_of(lines[index])):
+                # Nothing more can come of its order.
+                self.forget_local()
         self._unsettled += len(rows)
         return packets
 
@@ -107,14 +111,14 @@ class Rows:
         """Tell the tallies what was counted, and look all of them up anew."""
         self._settle()
         self._kinds.clear()
-        self._unproven.clear()
+        self._local.clear()
 
-    def forget_unproven(self) -> None:
-        """Look those tallies up anew that need more than counts."""
-        for key, kind in self._unproven.items():
+    def forget_local(self) -> None:
+        """Look up anew where more matters than how many there are."""
+        for key, kind in self._local.items():
             kind.settle()
             del self._kinds[key]
-        self._unproven.clear()
+        self._local.clear()
 
     def _settle(self) -> None:
         for kind in self._kinds.values():
@@ -151,6 +155,6 @@ class Rows:
             for part in self._classifier.key(row)
         )
         kind = self._kinds[key] = self._classifier.kind_of(row, line)
-        if kind.destinations is not None and not kind.is_proven:
-            self._unproven[key] = kind
+        if kind.destinations is not None and kind.is_local:
+            self._local[key] = kind
         return kind

@@ -8,13 +8,15 @@ cut, and how often kinds are settled, changes nothing.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, overload
 
+from botalert.course import Course, Present, Tallies, rules_of, unite, weight
 from botalert.grammar import AutoReader, KernelReader, LineReader
-from botalert.grammar.ordinary import UNTOLD
-from botalert.match import Signal, matches, sender_mac, source_of
+from botalert.grammar.ordinary import COUNTED, UNTOLD
+from botalert.match import Signal, counted_values, matches, sender_mac, source_of
 from botalert.model import Drop, Hit, Outcome
 from botalert.scan.sieve import Sieve
-from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tallies, Tally, unite, weight
+from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tally
 from botalert.times import ALWAYS, Span
+from botalert.windows import Rules
 
 if TYPE_CHECKING:
     from botalert.scan.rows import Rows
@@ -86,10 +88,12 @@ class Scanner:
         self._parts: list[Part] = []
         self._done: list[Part] = []
         self._taken: dict[tuple[str, str], tuple[Distinct, Distinct]] = {}
-        self._latest: Tallies = {}
+        self._latest: dict[tuple[str, str], Tally] = {}
         # How many lines of evidence and which names earlier parts have.
         self._earlier: dict[tuple[str, str], Tally] = {}
         self._weight = 0
+        self._rules = rules_of(signals)
+        self._log = ""
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
         # Importing what reads rows, and compiling its pattern, takes longer than
@@ -100,7 +104,9 @@ class Scanner:
         if isinstance(kernel, KernelReader):
             if counts is None:
                 self._sieve = Sieve(signals, json=isinstance(reader, AutoReader))
-            if not any(c.field in UNTOLD for signal in signals for c in signal.conditions):
+            asked = {c.field for signal in signals for c in signal.conditions}
+            counted = {name for rules in self._rules.values() for name in rules.values}
+            if not asked & UNTOLD and counted <= COUNTED:
                 self._kernel = kernel
         self.begin(0)
 
@@ -114,9 +120,9 @@ class Scanner:
         elif lines:
             self._scan_lines(b"\n".join([*lines, b""]), lines)
 
-    def begin(self, place: int) -> None:
+    def begin(self, place: int, log: str = "") -> None:
         """
-        Say that what follows stands at *place*.
+        Say that what follows stands at *place*, and of which log it is.
 
         Only evidence and names depend on the order of reading, so what is
         counted may be of any part; but what would give some begins a new one.
@@ -125,8 +131,9 @@ class Scanner:
         """
         if self._parts and place < self._parts[-1].place:
             self._done = self.take()
+        self._log = log
         if self._rows is not None:
-            self._rows.forget_unproven()
+            self._rows.forget_local()
         if self._parts and not self._parts[-1].tallies:
             self._parts.pop()
         self._parts.append(Part(place, {}))
@@ -148,7 +155,7 @@ class Scanner:
         parts = self._done + self._parts
         place = self._parts[-1].place
         self._done, self._parts = [], []
-        self.begin(place)
+        self.begin(place, self._log)
         return parts
 
     @property
@@ -168,7 +175,9 @@ class Scanner:
         if self._rows is None:
             from botalert.scan.rows import Rows
 
-            self._rows = Rows(self._signals, self._kernel, self._span, self._tally, self._read)
+            self._rows = Rows(
+                self._signals, self._rules, self._kernel, self._span, self._seen, self._read
+            )
         packets = self._rows.scan(text, lines)
         if self._counts is not None:
             self._counts.packets += packets
@@ -186,8 +195,23 @@ class Scanner:
         if isinstance(outcome, Drop) and self._span.holds(outcome.time):
             for signal in self._signals:
                 if matches(outcome, signal):
-                    hit = hit_of(outcome, signal)
-                    self._tally(hit.signal, hit.source, hit.interface, hit.mac).add(hit)
+                    hit = hit_of(outcome, signal, self._rules.get(signal.name))
+                    seen = self._seen(hit.signal, hit.source, hit.interface, hit.mac)
+                    seen.add(hit)
+
+    def _seen(
+        self, signal: str, source: str, interface: str | None, mac: str | None
+    ) -> Tally | Present:
+        """Give where a packet of *source* is counted that *signal* wants, its names noted."""
+        if signal not in self._rules:
+            return self._tally(signal, source, interface, mac)
+        tallies = self._parts[-1].tallies
+        course = tallies.get((signal, source))
+        if course is None:
+            course = tallies[signal, source] = Course(self._rules[signal])
+            self._weight += TALLY_KB
+        assert isinstance(course, Course)
+        return Present(course, self._log)
 
     def _tally(self, signal: str, source: str, interface: str | None, mac: str | None) -> Tally:
         """Give the tally for a packet of *source* that *signal* wants, its names noted."""
@@ -253,8 +277,8 @@ class _Lines(Sequence[bytes]):
         return len(self._split())
 
 
-def hit_of(drop: Drop, signal: Signal) -> Hit:
-    """Keep of *drop* what a tally needs."""
+def hit_of(drop: Drop, signal: Signal, rules: Rules | None = None) -> Hit:
+    """Keep of *drop* what a tally needs, and a threshold, if there are *rules* for one."""
     fields = drop.packet.fields
     return Hit(
         signal=signal.name,
@@ -266,4 +290,6 @@ def hit_of(drop: Drop, signal: Signal) -> Hit:
         mac=sender_mac(fields),
         repeat=drop.repeat,
         line=drop.line,
+        uptime=drop.uptime,
+        values=() if rules is None else counted_values(drop, rules.values),
     )

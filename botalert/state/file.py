@@ -7,13 +7,14 @@ both or neither; an alert is marked sent only after the mail server took it.
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from botalert.course import Course, Seen, detected
 from botalert.detect import (
     ENDS,
     IGNORED,
@@ -27,10 +28,20 @@ from botalert.detect import (
 )
 from botalert.directories import make_directories
 from botalert.errors import CannotCreateError, TryAgainError, reading_error, writing_error
-from botalert.packing import packed, packed_with, unpacked
+from botalert.packing import (
+    OPEN,
+    is_course,
+    packed,
+    packed_course,
+    packed_with,
+    tallies_in,
+    unpacked,
+    unpacked_course,
+)
 from botalert.state.faults import damaged, told
 from botalert.state.schema import MIGRATIONS, check_identity, check_integrity, legible, migrate
-from botalert.tally import Tally, merged
+from botalert.tally import merged
+from botalert.windows import Rules
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +60,7 @@ CACHE_KIBIBYTES = 65536
 # are no faster.
 BATCH = 1024
 
-Found = tuple[tuple[str, str], Tally]
+Found = tuple[tuple[str, str], Seen]
 """A signal and a source, and what the one saw of the other."""
 
 
@@ -111,11 +122,11 @@ class State:
         new = 0
         with self._transaction() as connection:
             for batch in _batches(chain(first, rest)):
-                fresh = self._add(connection, log, batch)
+                found_now = self._add(connection, log, batch)
                 new += connection.executemany(
                     "INSERT INTO alert (source, signal, message_id, alerted, ended) "
                     "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    [(source, signal, new_message_id(), moment, ended) for signal, source in fresh],
+                    [(*key, new_message_id(), moment, ended) for key in found_now],
                 ).rowcount
             connection.execute(
                 "INSERT OR REPLACE INTO cursor (log, body) VALUES (?, ?)", (log, cursor)
@@ -125,21 +136,90 @@ class State:
     def _add(
         self, connection: "sqlite3.Connection", log: str, batch: Sequence[Found]
     ) -> list[tuple[str, str]]:
-        """Add *batch* to what *log* told; give those of which it had told nothing."""
+        """Add *batch* to what *log* told; give sources and signals that may be new detections."""
         keys = [(source, signal, log) for (signal, source), _ in batch]
         look = "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?"
         known = [connection.execute(look, key).fetchone() for key in keys]
+        rows = []
+        may_be_new = []
         with self._readable():
-            rows = [
-                (*key, packed_with(row[0], tally) if row else packed(tally))
-                for key, row, (_, tally) in zip(keys, known, batch, strict=True)
-            ]
+            for key, row, (_, seen) in zip(keys, known, batch, strict=True):
+                body, is_detection = _joined(log, row and row[0], seen)
+                rows.append((*key, body))
+                if is_detection:
+                    may_be_new.append(key[:2])
         connection.executemany(
             "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET body = excluded.body",
             rows,
         )
-        return [key for row, (key, _) in zip(known, batch, strict=True) if not row]
+        return may_be_new
+
+    def settle(
+        self,
+        rules: Mapping[str, Rules],
+        new_message_id: Callable[[], str],
+        *,
+        alerted: datetime | None = None,
+    ) -> int:
+        """
+        See which sources came back after a silence of all logs; give how many alert by that.
+
+        Args:
+            rules: Those of the signals that have thresholds.
+            new_message_id: Makes the Message-ID of a new alert.
+            alerted: Since when the new ones are known, and not to be sent.
+        """
+        returning = [name for name, each in rules.items() if each.realert is not None]
+        marks = ", ".join("?" * len(returning))
+        waiting = self._connection.execute(
+            "SELECT DISTINCT source, signal FROM tally "
+            f"WHERE signal IN ({marks}) AND substr(body, 1, {len(OPEN)}) = ?",
+            (*returning, OPEN),
+        ).fetchall()
+        if not waiting:
+            return 0
+        moment, ended = (alerted.isoformat(), KNOWN) if alerted else (None, None)
+        new = 0
+        with self._transaction() as connection:
+            for source, signal in waiting:
+                episode = self._settle(connection, source, signal, rules[signal])
+                if episode is not None:
+                    new += connection.execute(
+                        "INSERT INTO alert (source, signal, message_id, alerted, ended, episode) "
+                        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                        "message_id = excluded.message_id, alerted = excluded.alerted, "
+                        "ended = excluded.ended, episode = excluded.episode "
+                        "WHERE excluded.episode > episode",
+                        (source, signal, new_message_id(), moment, ended, episode),
+                    ).rowcount
+        return new
+
+    def _settle(
+        self, connection: "sqlite3.Connection", source: str, signal: str, rules: Rules
+    ) -> int | None:
+        """Settle what all logs tell of *source*; give the number of the episode that alerts."""
+        where = "WHERE source = ? AND signal = ?"
+        rows = connection.execute(
+            f"SELECT log, body FROM tally {where} ORDER BY log", (source, signal)
+        ).fetchall()
+        whole = Course(rules)
+        with self._readable():
+            for log, body in rows:
+                course = _course_of(log, body, rules)
+                whole.logs.update(course.logs)
+                whole.ended = max(whole.ended, course.ended)
+        episode = whole.episode()
+        whole.settle()
+        connection.execute(f"DELETE FROM tally {where}", (source, signal))
+        for log, pieces in whole.logs.items():
+            course = Course(rules)
+            course.ended, course.logs = whole.ended, {log: pieces}
+            connection.execute(
+                "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?)",
+                (source, signal, log, packed_course(course)),
+            )
+        return episode and episode.number
 
     def alerts(self, signal_names: Sequence[str]) -> list[Alert]:
         """Give every detection on record with its alert, in the order that people see."""
@@ -195,24 +275,21 @@ class State:
         # A log's name orders what several logs tell of one source, as a run
         # reads them; the moments at which runs happen must not.
         rows = self._connection.execute(
-            "SELECT source, signal, message_id, alerted, ended, body "
+            "SELECT source, signal, message_id, alerted, ended, episode, body "
             f"FROM (SELECT * FROM {chosen}) JOIN tally USING (source, signal) "
             "ORDER BY source, signal, log"
         )
-        for alert, group in groupby(rows, key=lambda row: row[:5]):
-            source, signal, message_id, alerted, ended = alert
+        for alert, group in groupby(rows, key=lambda row: row[:6]):
+            source, signal, message_id, alerted, ended, episode = alert
             # To a connection that only reads, SQLite leaves CHECKs unknown.
             if not all(isinstance(each, str) for each in (source, signal, message_id)):
                 raise damaged(self._path, "an alert is no text")
             if ended not in (ENDS if alerted else (None,)):
                 raise damaged(self._path, f"an alert cannot have ended as {ended!r}")
-            tally = merged(self._unpacked(row[5]) for row in group)
+            with self._readable():
+                tally = merged(tally for row in group for tally in tallies_in(row[6], episode))
             moment = self._moment(alerted) if alerted else None
             yield Alert(Detection(signal, source, tally), message_id, moment, ended or PENDING)
-
-    def _unpacked(self, body: str) -> Tally:
-        with self._readable():
-            return unpacked(body)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -250,6 +327,32 @@ class State:
             # Some errors, a full disk among them, have rolled back already.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def _joined(log: str, known: str | None, seen: Seen) -> tuple[str, bool]:
+    """Give what *log* told, *known* and *seen* together, and whether that may be a new detection."""
+    if isinstance(seen, Course):
+        course = seen
+        if known is not None:
+            course = _course_of(log, known, seen.rules)
+            course.merge(seen)
+        if seen.rules.realert is not None:
+            # That depends on the other logs, too.
+            return packed_course(course, is_open=True), False
+        is_met = course.episode() is not None
+        course.settle()
+        return packed_course(course), is_met
+    if known is None:
+        return packed(seen), True
+    if is_course(known):  # Its signal had a threshold when that was written.
+        return packed(merged([*tallies_in(known), seen])), True
+    return packed_with(known, seen), False
+
+
+def _course_of(log: str, body: str, rules: Rules) -> Course:
+    if is_course(body):
+        return unpacked_course(body, rules)
+    return detected(rules, log, unpacked(body))
 
 
 def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:

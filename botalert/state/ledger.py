@@ -7,14 +7,15 @@ merges those of each source, as they come: an external merge sort.  That a
 tally's merge is associative makes the two the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from botalert.course import Seen, Tallies, unite, weight
 from botalert.detect import Detection, detections, signal_order
 from botalert.scan import Part, united
-from botalert.tally import Tallies, Tally, unite, weight
+from botalert.windows import Rules
 
 if TYPE_CHECKING:
     from botalert.state.parts import PartsFile
@@ -32,9 +33,11 @@ class Ledger:
 
     Args:
         limit: So much stays in memory, in KB.
+        rules: Those of signals that have thresholds.
     """
 
-    def __init__(self, limit: int = LIMIT_KB) -> None:
+    def __init__(self, limit: int = LIMIT_KB, rules: Mapping[str, Rules] | None = None) -> None:
+        self._rules = rules or {}
         self._limit = limit
         self._weight = 0
         # What is in memory: of attempts that succeeded, and of the present one.
@@ -96,7 +99,7 @@ class Ledger:
                     self._file.void.add(self._attempt)
             self._settle()
 
-    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+    def items(self) -> Iterator[tuple[tuple[str, str], Seen]]:
         """
         Give each signal and source once, with all that was added; in order of source and signal.
 
@@ -145,7 +148,7 @@ class Ledger:
         if self._file is None:
             from botalert.state.parts import PartsFile
 
-            self._file = PartsFile()
+            self._file = PartsFile(self._rules)
         # An attempt of which something is in the file has nothing in memory.
         self._file.write(Part(0, self._settled), self._attempt - 1)
         for part in self._held:

@@ -8,12 +8,13 @@ from contextlib import closing, contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from botalert.course import Seen, met
 from botalert.detect import Detection, signal_rank
 from botalert.errors import InputOutputError
 from botalert.model import source_rank
-from botalert.packing import packed, unpacked
+from botalert.packing import packed, packed_any, unpacked, unpacked_any
 from botalert.scan import Part
-from botalert.tally import Tally
+from botalert.windows import Rules
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,18 +26,22 @@ class PartsFile:
     """
     Parts of tallies, in a temporary file.
 
+    Args:
+        rules: Those of signals that have thresholds.
+
     Attributes:
         void: The numbers of attempts that don't count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[str, Rules]) -> None:
         self.void: set[int] = set()
+        self._rules = rules
         self._written = 0
         with _told():
             self._connection = _temporary_file()
             self._connection.execute(
                 "CREATE TABLE part (source TEXT, signal TEXT, attempt INTEGER, place INTEGER, "
-                "number INTEGER, packets INTEGER, body TEXT)"
+                "number INTEGER, body TEXT)"
             )
 
     def close(self) -> None:
@@ -46,43 +51,53 @@ class PartsFile:
     def write(self, part: Part, attempt: int) -> None:
         """Add *part*, which the attempt of that number found."""
         rows = (
-            (source, signal, attempt, part.place, self._written, tally.packets, packed(tally))
-            for (signal, source), tally in part.tallies.items()
+            (source, signal, attempt, part.place, self._written, packed_any(seen))
+            for (signal, source), seen in part.tallies.items()
         )
         with _told():
-            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            _insert(self._connection, "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._written += 1
 
-    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+    def items(self) -> Iterator[tuple[tuple[str, str], Seen]]:
         """Give each signal and source once, with all that was written; in order of source."""
-        for source, signal, _, bodies in self.groups():
-            yield (signal, source), _united(bodies)
+        for source, signal, bodies in self._groups():
+            yield (signal, source), self._united(signal, bodies)
 
-    def groups(self) -> Iterator[tuple[str, str, int, list[str]]]:
-        """Give each source and signal with its packets and its packed parts in reading order."""
+    def found(self) -> Iterator[tuple[str, str, int, str]]:
+        """Give signal and source of each detection, its packets and it, packed; in that order."""
+        for source, signal, bodies in self._groups():
+            if signal not in self._rules and len(bodies) == 1:
+                yield signal, source, unpacked(bodies[0]).packets, bodies[0]
+                continue
+            tally = met(self._united(signal, bodies))
+            if tally is not None:
+                yield signal, source, tally.packets, packed(tally)
+
+    def _united(self, signal: str, bodies: Iterable[str]) -> Seen:
+        rules = self._rules.get(signal)
+        parts = (unpacked_any(body, rules) for body in bodies)
+        whole = next(parts)
+        for part in parts:
+            whole.merge(part)  # type: ignore[arg-type]
+        return whole
+
+    def _groups(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Give each source and signal with its packed parts in reading order."""
         with _told():
             rows = self._connection.execute(
-                "SELECT source, signal, attempt, packets, body FROM part "
+                "SELECT source, signal, attempt, body FROM part "
                 "ORDER BY source, signal, attempt, place, number"
             )
             valid = (row for row in rows if row[2] not in self.void)
             for (source, signal), group in groupby(valid, key=lambda row: row[:2]):
-                parts = list(group)
-                yield source, signal, sum(row[3] for row in parts), [row[4] for row in parts]
+                yield source, signal, [row[3] for row in group]
 
 
 def ranked(file: PartsFile, order: Mapping[str, int]) -> Iterator[Detection]:
     """Sort what *file* holds once more, as people see it."""
     rows = (
-        (
-            *signal_rank(signal, order),
-            -packets,
-            _sort_key(source),
-            source,
-            signal,
-            bodies[0] if len(bodies) == 1 else packed(_united(bodies)),
-        )
-        for source, signal, packets, bodies in file.groups()
+        (*signal_rank(signal, order), -packets, _sort_key(source), source, signal, body)
+        for signal, source, packets, body in file.found()
     )
     with _told(), closing(_temporary_file()) as connection:
         connection.execute(
@@ -94,14 +109,6 @@ def ranked(file: PartsFile, order: Mapping[str, int]) -> Iterator[Detection]:
             "SELECT source, signal, body FROM detection ORDER BY place, name, fewer, rank, source"
         ):
             yield Detection(signal, source, unpacked(body))
-
-
-def _united(bodies: Iterable[str]) -> Tally:
-    tallies = map(unpacked, bodies)
-    whole = next(tallies)
-    for tally in tallies:
-        whole.merge(tally)
-    return whole
 
 
 def _sort_key(source: str) -> bytes:

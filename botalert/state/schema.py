@@ -56,6 +56,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Those that a baseline recorded were not told from those that were mailed.
         "UPDATE alert SET ended = 'sent' WHERE alerted IS NOT NULL",
     ),
+    (
+        # Which episode of the source it is about: realert: makes more than one.
+        """ALTER TABLE alert ADD COLUMN episode INTEGER NOT NULL DEFAULT 0
+            CHECK (typeof(episode) = 'integer')""",
+    ),
 )
 
 

@@ -49,7 +49,7 @@ def perform(options: Options, now: datetime) -> int:
         counts=options.stats,
     )
     jobs = options.jobs or processors()
-    with Ledger() as ledger:
+    with Ledger(rules=search.rules) as ledger:
         with progress_of(options) as meter:
             read_bytes, counts = scan_logs(
                 chosen_logs(options, config), search, ledger, faults, jobs=jobs, meter=meter

@@ -1,0 +1,301 @@
+"""
+What one signal with a threshold saw of one source, in one or more logs, as a value that merges.
+
+A silence begins a tally anew, unless it is a detection by then, which depends
+on what was read before.  So while it is not known, what stands between
+silences is kept apart: a *piece* is a tally and how far its threshold was met.
+Which pieces belong together is decided when all is known.
+
+Thresholds are met within one log.  What several logs tell of a source is one
+detection; with ``realert:``, what comes after a time without a packet in any
+of them is another *episode*.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from botalert.match import Signal
+from botalert.model import Hit
+from botalert.tally import ITEMS_OF_ONE_KB, TALLY_KB, Tally, merged
+from botalert.windows import (
+    MICROSECONDS,
+    STAMP,
+    UPTIME,
+    Moment,
+    Rules,
+    Stage,
+    begins_stretch,
+    counting,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Piece:
+    """
+    Lines of one log, without a long silence between them.
+
+    Attributes:
+        tally: What was seen.
+        stage: How far the threshold was met.
+        episode: Of which episode it is, once that is settled.
+    """
+
+    __slots__ = ("episode", "stage", "tally")
+
+    def __init__(self, tally: Tally, stage: Stage, episode: int = 0) -> None:
+        self.tally = tally
+        self.stage = stage
+        self.episode = episode
+
+    def merged(self, later: "Piece") -> "Piece":
+        """Give what this and *later*, read after it, are together."""
+        return Piece(merged((self.tally, later.tally)), self.stage.merged(later.stage))
+
+
+class Episode(NamedTuple):
+    """
+    What happened between two times without a packet in any log.
+
+    Attributes:
+        number: Counts the episodes of a source, from 0.
+        tally: What all logs hold of it.
+    """
+
+    number: int
+    tally: Tally
+
+
+Log = str
+"""A log's name, or its number in digits enough; they sort in the order of reading."""
+
+
+class Course:
+    """
+    What one signal saw of one source.
+
+    Attributes:
+        rules: What the signal's threshold asks.
+        logs: The pieces of each log, in the order of reading.
+        ended: How many episodes were forgotten.
+    """
+
+    __slots__ = ("ended", "logs", "rules")
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.logs: dict[Log, list[Piece]] = {}
+        self.ended = 0
+
+    def add(self, hit: Hit, log: Log) -> None:
+        """Count one hit, the next of *log* in reading order."""
+        moment = moment_of(hit.time, hit.uptime)
+        pieces = self.logs.setdefault(log, [])
+        if not pieces or (
+            not self.is_done(pieces[-1]) and self._is_apart(pieces[-1].stage, moment)
+        ):
+            pieces.append(Piece(Tally(), Stage(self.rules)))
+        pieces[-1].tally.add(hit)
+        if not self.is_done(pieces[-1]):
+            pieces[-1].stage.add(moment, hit.values, hit.repeat)
+
+    def is_done(self, piece: Piece) -> bool:
+        """Tell whether all that follows *piece* in its log belongs to it."""
+        return piece.stage.is_met and self.rules.realert is None
+
+    def merge(self, later: "Course") -> None:
+        """Take in *later*, what was read after this."""
+        for log, pieces in later.logs.items():
+            own = self.logs.setdefault(log, [])
+            for piece in pieces:
+                if own and not self._is_apart(own[-1].stage, piece.stage.first):
+                    own[-1] = own[-1].merged(piece)
+                else:
+                    own.append(piece)
+
+    def _is_apart(self, stage: Stage, moment: Moment | None) -> bool:
+        """Tell whether a silence may lie between *stage* and a line logged at *moment*."""
+        rules = self.rules
+        least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
+        return _gap(stage, moment) > least
+
+    def episode(self) -> Episode | None:
+        """Give the last episode in which the threshold was met, if there is one."""
+        found = None
+        for number, pieces in enumerate(self._episodes(), start=self.ended):
+            if any(piece.stage.is_met for piece in pieces.values()):
+                found = Episode(number, merged(pieces[log].tally for log in sorted(pieces)))
+        return found
+
+    def settle(self) -> None:
+        """Forget what will never matter: this is known to begin where its logs do."""
+        episodes = self._episodes()
+        met = [
+            number
+            for number, pieces in enumerate(episodes)
+            if any(piece.stage.is_met for piece in pieces.values())
+        ]
+        kept = episodes[met[-1] if met else 0 :]
+        self.ended += len(episodes) - len(kept)
+        self.logs = {}
+        for number, pieces in enumerate(kept, start=self.ended):
+            for log, piece in pieces.items():
+                piece.stage.settle()
+                piece.episode = number
+                self.logs.setdefault(log, []).append(piece)
+
+    def _episodes(self) -> list[dict[Log, Piece]]:
+        """Give of each episode what each log tells, as if no log had anything before."""
+        episodes: list[dict[Log, Piece]] = [{}]
+        for era in self._eras():
+            present = episodes[-1]
+            if any(piece.stage.is_met for piece in present.values()):
+                present = {}
+                episodes.append(present)
+            for log, piece in era:
+                before = present.get(log)
+                if before is None or (
+                    not before.stage.is_met
+                    and _gap(before.stage, piece.stage.first) > self.rules.silence
+                ):
+                    present[log] = piece
+                else:
+                    present[log] = before.merged(piece)
+        return episodes
+
+    def _eras(self) -> list[list[tuple[Log, Piece]]]:
+        """Divide all pieces where for longer than ``realert:`` no log has a packet."""
+        starts = self._returns()
+        eras: list[list[tuple[Log, Piece]]] = [[] for _ in range(len(starts) + 1)]
+        for log, pieces in self.logs.items():
+            era = 0
+            for piece in pieces:
+                # What has no time tells of no silence.
+                if piece.tally.first_seen is not None:
+                    era = max(era, bisect_right(starts, piece.tally.first_seen))
+                eras[era].append((log, piece))
+        return eras
+
+    def _returns(self) -> list[datetime]:
+        """Give when a packet came after longer than ``realert:`` without one in any log."""
+        if self.rules.realert is None:
+            return []
+        seen = sorted(
+            (piece.tally.first_seen, piece.tally.last_seen)
+            for pieces in self.logs.values()
+            for piece in pieces
+            if piece.tally.first_seen is not None and piece.tally.last_seen is not None
+        )
+        returns = []
+        latest = seen[0][1] if seen else None
+        for first, last in seen:
+            assert latest is not None
+            if (first - latest) // _MICROSECOND > self.rules.realert:
+                returns.append(first)
+            latest = max(latest, last)
+        return returns
+
+
+class Present(NamedTuple):
+    """A course, and the log that is being read."""
+
+    course: Course
+    log: Log
+
+    def add(self, hit: Hit) -> None:
+        """Count one hit, the next of the log in reading order."""
+        self.course.add(hit, self.log)
+
+    @property
+    def tally(self) -> Tally | None:
+        """Give where all that follows in the log is counted, in whatever order; None if nowhere."""
+        pieces = self.course.logs.get(self.log)
+        return pieces[-1].tally if pieces and self.course.is_done(pieces[-1]) else None
+
+
+def rules_of(signals: Iterable[Signal]) -> dict[str, Rules]:
+    """Give the rules of those of *signals* that not just any packet sets off, by their names."""
+    made = (
+        (signal.name, Rules(signal.threshold, signal.retain, signal.realert)) for signal in signals
+    )
+    return {name: rules for name, rules in made if not rules.is_trivial}
+
+
+def _gap(stage: Stage, moment: Moment | None) -> int:
+    """Give how long nothing came between *stage* and a line logged at *moment*."""
+    if moment is None or stage.latest is None or begins_stretch(stage.last, moment):
+        return 0
+    return counting(moment, stage.latest).time - stage.latest.time
+
+
+def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:
+    """Give when a line was logged, by its stamp, else by its uptime."""
+    if time is not None:
+        return Moment(STAMP, (time - _EPOCH) // _MICROSECOND, time.toordinal())
+    if uptime is not None:
+        return Moment(UPTIME, round(uptime * MICROSECONDS), 0)
+    return None
+
+
+def merged_courses(courses: Iterable[Course]) -> Course:
+    """Merge *courses* of one signal and source, given in reading order, into a new one."""
+    rest = iter(courses)
+    first = next(rest)
+    whole = Course(first.rules)
+    whole.merge(first)
+    for course in rest:
+        whole.merge(course)
+    whole.ended = first.ended
+    return whole
+
+
+Seen = Tally | Course
+"""What a signal saw of a source: a course if it has a threshold."""
+
+Tallies = dict[tuple[str, str], Seen]
+"""What was seen, by signal and source."""
+
+
+def detected(rules: Rules, log: Log, tally: Tally) -> Course:
+    """Give the course of what was a detection before its signal had *rules*."""
+    course = Course(rules)
+    stage = Stage(rules)
+    stage.is_met = True
+    stage.last = stage.latest = moment_of(tally.last_seen, None)
+    stage.first = moment_of(tally.first_seen, None)
+    course.logs[log] = [Piece(tally, stage)]
+    return course
+
+
+def met(seen: Seen) -> Tally | None:
+    """Give what makes a detection of *seen*; None if its threshold was not met."""
+    if isinstance(seen, Tally):
+        return seen
+    episode = seen.episode()
+    return episode and episode.tally
+
+
+def unite(tallies: Tallies, later: Tallies) -> None:
+    """Take *later*, what was read after them, into *tallies*."""
+    for key, tally in later.items():
+        if key in tallies:
+            tallies[key].merge(tally)  # type: ignore[arg-type]
+        else:
+            tallies[key] = tally
+
+
+def weight(tallies: Tallies) -> int:
+    """Tell about how much room *tallies* take, in KB; what leads to them counts, too."""
+    held = [each for tally in tallies.values() for each in _tallies_of(tally)]
+    return len(held) * TALLY_KB + sum(
+        (len(tally.destinations) + len(tally.ports)) // ITEMS_OF_ONE_KB for tally in held
+    )
+
+
+def _tallies_of(tally: Seen) -> list[Tally]:
+    if isinstance(tally, Tally):
+        return [tally]
+    return [piece.tally for pieces in tally.logs.values() for piece in pieces]
