@@ -43,8 +43,7 @@ def judged(rules: Rules, lines: list[Line]) -> bool:
                 stretch = []
             before = line
             time = max([line.seconds, *(each[1] for each in stretch)])
-            own = line.moment().day
-            stretch.append((max([own, *(each[0] for each in stretch)]), time, line))
+            stretch.append((line.moment().day, time, line))
         if any(
             all(holds(rules, rules.measures[n], stretch, every) for n in way) for way in rules.ways
         ):
@@ -59,7 +58,8 @@ def holds(rules: Rules, measure: Measure, stretch, every) -> bool:
     elif not stretch:
         return False
     elif measure.what == DAYS:
-        inside = [(d, line) for d, _, line in stretch if d > stretch[-1][0] - measure.window]
+        today = max(day for day, _, _ in stretch)
+        inside = [(d, line) for d, _, line in stretch if d > today - measure.window]
     else:
         inside = [(d, line) for d, t, line in stretch if t >= stretch[-1][1] - measure.window]
     groups: dict[object, list] = {}

@@ -129,7 +129,7 @@ class Rules:
             elif what == PACKETS:
                 found.append((number, group, packets.number))
             elif packets.is_timed and packets.own_day:
-                found.append((number, group, packets.day if is_window else packets.own_day))
+                found.append((number, group, packets.own_day))
         return found
 
     def __eq__(self, other: object) -> bool:
@@ -165,7 +165,7 @@ class Packets(NamedTuple):
     Attributes:
         number: How many lines of the part stand before it.
         time: What time it is, in microseconds; None if no line had one yet.
-        day: What day it is, an ordinal; 0 if none.
+        day: The latest day so far, an ordinal; 0 if none.
         is_timed: Whether the line itself says so; else it counts in no window.
         own_day: The day that its own stamp names.
         values: What it has of :attr:`Rules.values`.

@@ -153,7 +153,7 @@ class Stage:
         if not self._is_single:
             packets = packets._replace(is_within=False)
             counted = self._rules.counted(packets)
-        if self._may_matter(time):
+        if counted and self.is_reached(time):
             self._heads.add(packets, counted)
         if self._tracks.is_held():
             self._look(packets)
@@ -172,11 +172,11 @@ class Stage:
         self.latest = counting(moment, self.latest)
         return self.latest
 
-    def _may_matter(self, time: int | None) -> bool:
-        """Tell whether what comes at *time* may matter to lines before this part."""
+    def is_reached(self, time: int | None) -> bool:
+        """Tell whether what was before may matter to what comes at *time*, in the first stretch."""
         if self._rules.reach is None or self.first is None or time is None:
             return True
-        return self._is_single and time - self.first.time <= self._rules.reach + _REACH
+        return time - self.first.time <= self._rules.reach + _REACH
 
     def _look(self, packets: Packets) -> None:
         """See whether the threshold is met now."""
@@ -366,7 +366,7 @@ class _Seam:
             yield from (packets._replace(is_within=False) for packets in opening)
             return
         nothing = _NOTHING._replace(day=latest.day if latest else 0)
-        starts = self._spans.starts()
+        starts = [at for at in self._spans.starts() if self._after.is_reached(at)]
         for packets in opening:
             if not packets.is_within:
                 break

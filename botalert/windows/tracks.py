@@ -91,10 +91,14 @@ class Tracks:
                 total -= tail.pop(earliest)
             self._packets[number, group] = total
             is_enough = total >= needed
+        elif measure.what == DAYS:
+            tail[value] = int(value)
+            if len(tail) > needed:
+                del tail[min(tail)]  # A line may be late, its day the one before.
+            is_enough = len(tail) >= needed
         else:
-            at = int(value) if measure.what == DAYS else time
             tail.pop(value, None)
-            tail[value] = at
+            tail[value] = time
             if len(tail) > needed:
                 del tail[next(iter(tail))]
             is_enough = len(tail) >= needed
@@ -103,8 +107,8 @@ class Tracks:
         if measure.window is None:
             self.until[number] = FOREVER
             return
-        first = next(iter(tail))
-        oldest = int(first) if measure.what == PACKETS else tail[first]
+        first = min(tail) if measure.what == DAYS else next(iter(tail))
+        oldest = int(first) if measure.what in (PACKETS, DAYS) else tail[first]
         self.until[number] = max(self.until[number], oldest + self._rules.widths[number])
 
     def _make_room(self, number: int, time: int) -> None:
@@ -138,14 +142,11 @@ class Tracks:
         for number, measure in enumerate(self._rules.measures):
             if measure.window is not None and not goes_on:
                 self._forget(number)
-            time, day = (latest.time, latest.day) if latest and goes_on else (-FOREVER, 0)
-            if measure.window is None:
-                time, day = -FOREVER, 0
+            is_behind = latest is not None and goes_on and measure.window is not None
+            time = latest.time if latest is not None and is_behind else -FOREVER
             for name, tail in later.groups[number].items():
                 for value, at in tail.items():
                     if measure.what == PACKETS:
                         self.count(number, name, value, max(int(value), time), at)
-                    elif measure.what == DAYS:
-                        self.count(number, name, max(at, day), 0, 1)
                     else:
                         self.count(number, name, value, max(at, time), 1)
