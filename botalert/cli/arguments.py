@@ -275,8 +275,9 @@ _COMMANDS = {
     ),
     "explain": (
         "tell for each packet why a signal matched or not",
-        "Tells for each packet line and signal whether it matched, or else the first\n"
-        "condition that failed, with both values.",
+        "Tells for each packet line what is read from it, and for each signal whether it\n"
+        "matched, or else the first condition that failed, with both values. Tells of\n"
+        "lines that look like packets and can't be read, too.",
         _explain_arguments,
     ),
     "check": (

@@ -12,9 +12,10 @@ from botalert.cli.commands.common import (
     read_config,
 )
 from botalert.cli.commands.lines import outcomes
+from botalert.cli.output import drop_words
 from botalert.job.logs import files_of
 from botalert.match import Signal, field_values, first_failure, matches
-from botalert.model import Drop
+from botalert.model import Drop, Outcome
 from botalert.printable import printable
 
 
@@ -25,10 +26,18 @@ def perform(options: Options, now: datetime) -> int:
     signals = chosen_signals(config, options.signal)
     for file in files_of(chosen_logs(options, config)):
         with faults.collected():
+            told = False
             for number, _, outcome in outcomes(config, file, now):
+                place = f"{printable(file.path)}:{number}"
                 if isinstance(outcome, Drop):
+                    print(f"{place} {printable(drop_words(outcome))}")
                     for signal in signals:
-                        print(f"{printable(file.path)}:{number} {_explained(outcome, signal)}")
+                        print(f"{place} {_explained(outcome, signal)}")
+                elif outcome is Outcome.UNPARSED:
+                    print(f"{place} unparsed: {outcome.value}")
+                told = told or outcome is not Outcome.NOT_A_PACKET
+            if not told:
+                print(f"{printable(file.path)} no packet line of a program that is believed")
     return faults.status
 
 
