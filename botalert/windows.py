@@ -274,6 +274,19 @@ class Tracks:
             return until == _FOREVER
         return (day if self._rules.measures[number].what == DAYS else time) <= until
 
+    def most(self, number: int, time: int, day: int) -> tuple[str, int]:
+        """Give the group of a measure that was active last, and how many it has at *time*."""
+        if not self.groups[number]:
+            return "", 0
+        group, tail = next(reversed(self.groups[number].items()))
+        measure = self._rules.measures[number]
+        if measure.what == PACKETS:
+            oldest = time - self._rules.widths[number]
+            count = sum(packets for at, packets in tail.items() if int(at) >= oldest)
+            return group, min(count, measure.number)
+        oldest = (day if measure.what == DAYS else time) - self._rules.widths[number]
+        return group, sum(at >= oldest for at in tail.values())
+
     def append(self, later: "Tracks", latest: "Moment | None", *, goes_on: bool) -> None:
         """Take in what *later* knows at its end; *goes_on* if it is of the same stretch."""
         for number, measure in enumerate(self._rules.measures):
@@ -398,6 +411,11 @@ class Stage:
         if self._heads.needs(packets):
             self._opening.append(packets)
         self._look(packets)
+
+    def most(self, number: int) -> tuple[str, int]:
+        """Give the group of a measure that was active last, and how many it has; none once met."""
+        latest = self.latest
+        return self._tracks.most(number, latest.time if latest else 0, latest.day if latest else 0)
 
     def settle(self) -> None:
         """Forget what matters only to what was read before: there was nothing."""
