@@ -627,7 +627,8 @@ def counting(moment: Moment, latest: Moment | None) -> Moment:
         return moment
     if moment.time < latest.time:
         return latest
-    return moment._replace(day=max(moment.day, latest.day))
+    # Of two offsets one may name the day before.
+    return moment if moment.day >= latest.day else moment._replace(day=latest.day)
 
 
 def _at(rules: Rules, number: int, packets: Packets) -> int | None:

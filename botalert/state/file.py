@@ -330,7 +330,7 @@ class State:
 
 
 def _joined(log: str, known: str | None, seen: Seen) -> tuple[str, bool]:
-    """Give what *log* told, *known* and *seen* together, and whether that may be a new detection."""
+    """Give what *log* told by now, and whether that may be a new detection."""
     if isinstance(seen, Course):
         course = seen
         if known is not None:
