@@ -22,12 +22,12 @@ class _Reach(NamedTuple):
     How far a measure got.
 
     Attributes:
-        count: The most that there were within its window.
+        number: The most that there were within its window.
         group: Of which value of the field behind ``per``; "" without one.
         place: The line at which there were first so many.
     """
 
-    count: int
+    number: int
     group: str
     place: str
 
@@ -62,7 +62,7 @@ class Follower:
         if self._is_met:
             return told
         before, moment = self._piece(), moment_of(hit.time, hit.uptime)
-        last = before and before.stage.last
+        last = None if before is None else before.stage.last
         self._course.add(hit, _LOG)
         piece = self._piece()
         assert piece is not None
@@ -120,15 +120,15 @@ class Follower:
 
     def _note(self, stage: Stage, place: str) -> None:
         for number, measure in enumerate(self.rules.measures):
-            group, count = stage.most(number)
+            group, most = stage.most(number)
             known = self._reached.get(measure)
-            if count > (known.count if known else 0):
-                self._reached[measure] = _Reach(count, group, place)
+            if most > (known.number if known else 0):
+                self._reached[measure] = _Reach(most, group, place)
 
     def _got(self, way: Alternative) -> str:
         told = " and ".join(map(self._measure_words, way))
         reached = (self._reached.get(measure) for measure in way)
-        if all(reach and reach.count == m.number for reach, m in zip(reached, way, strict=True)):
+        if all(reach and reach.number == m.number for reach, m in zip(reached, way, strict=True)):
             return f"{told}, but not at one moment"
         return told
 
@@ -137,7 +137,7 @@ class Follower:
         if reach is None:
             return f"0 of {measure.words()}"
         group = f" ({reach.group})" if measure.per is not None else ""
-        return f"{reach.count} of {measure.words()}{group}, at {reach.place}"
+        return f"{reach.number} of {measure.words()}{group}, at {reach.place}"
 
 
 def _span_words(span: timedelta) -> str:

@@ -1,11 +1,16 @@
 """One machine followed through the thresholds: what is told, and that scan agrees."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_windows import DAY, logs, thresholds
 
+from botalert.cli import main
 from botalert.config.thresholds import read_threshold
 from botalert.course import Course, rules_of
 from botalert.follow import Follower
@@ -149,3 +154,114 @@ def test_without_a_threshold_the_first_packet_fires():
     assert followed(signal_of("1 packet"), [hit_at(None), hit_at(None)])[1] == [
         "1 fires: at least 1 packet; counted since line 1"
     ]
+
+
+CONF = """\
+[DEFAULT]
+timezone: UTC
+[signals]
+log: worm, telnet, syslog
+[worm]
+DPT: 445
+threshold: 3 DST per DPT in 1h
+[telnet]
+DPT: 23
+[syslog]
+DPT: 514
+IN: eth1
+"""
+
+
+def line(clock: str, source: str, destination: str, port: int) -> str:
+    return (
+        f"Nov 20 {clock} fw1 kernel: DROP:IN=eth0 OUT=eth9 SRC={source} "
+        f"DST={destination} LEN=60 PROTO=TCP SPT=5 DPT={port} SYN\n"
+    )
+
+
+@pytest.fixture
+def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Give what explains in a directory with a configuration."""
+    (tmp_path / "botalert.conf").write_text(CONF)
+    monkeypatch.chdir(tmp_path)
+
+    def _explain(*arguments: str) -> list[str]:
+        assert main(["-c", "botalert.conf", *arguments]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return _explain
+
+
+def test_a_machine_is_followed_through_rotations_to_the_line_that_fires(explain):
+    """By the line in its file; of a signal that nothing matches it is told what fails."""
+    # Of another year each time the year turns, but so are the lines.
+    year = max(y for y in range(2000, 2100) if datetime(y, 11, 20, tzinfo=UTC) <= datetime.now(UTC))
+    Path("m.1").write_text(
+        line("10:00:00", "192.168.1.10", "198.51.100.1", 445)
+        + line("10:00:01", "192.168.1.11", "198.51.100.1", 445)
+    )
+    Path("m").write_text(
+        line("10:10:00", "192.168.1.10", "198.51.100.2", 445)
+        + line("10:11:00", "192.168.1.11", "198.51.100.2", 445)
+        + line("10:20:00", "192.168.1.10", "198.51.100.3", 445)
+    )
+    assert explain("explain", "--source", "192.168.1.10", "m", "m.1") == [
+        f"m:3 ({year}-11-20 10:20:00+00:00) [worm] 192.168.1.10: fires: at least 3 destinations "
+        f"for one port within an hour; counted since m.1:1 ({year}-11-20 10:00:00+00:00)",
+        "m [telnet] 192.168.1.10: none of 3 packet lines matches; fails: DPT: 23 (3 of them)",
+        "m [syslog] 192.168.1.10: none of 3 packet lines matches; fails: DPT: 514 (3 of them)",
+    ]
+    assert explain("explain", "--signal", "worm", "--source", "192.168.1.0/24", "m")[-2:] == [
+        "m [worm] 192.168.1.10: does not fire: 2 of 3 destinations for one port within an hour "
+        f"(445), at m:3 ({year}-11-20 10:20:00+00:00)",
+        "m [worm] 192.168.1.11: does not fire: 1 of 3 destinations for one port within an hour "
+        f"(445), at m:2 ({year}-11-20 10:11:00+00:00)",
+    ]
+    assert explain("explain", "--source", "192.0.2.1", "m.1") == ["m.1 no packet of 192.0.2.1"]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 59),
+            st.sampled_from(["192.168.1.10", "192.168.1.11"]),
+            st.sampled_from(["198.51.100.1", "198.51.100.2", "198.51.100.3"]),
+            st.sampled_from([23, 445, 514]),
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 12),
+    st.booleans(),
+)
+def test_explain_fires_for_what_scan_prints(explain, lines, cut, rotated):
+    """In one log or two, and whatever the time does."""
+    texts = [line(f"10:{minute:02}:00", *rest) for minute, *rest in lines]
+    names = ["m.1", "m"] if rotated else ["a", "b"]
+    for name, part in zip(names, (texts[:cut], texts[cut:]), strict=True):
+        Path(name).write_text("".join(part))
+    scanned = json.loads("\n".join(explain("scan", "--format", "json", "--jobs", "1", *names)))
+    told = explain("explain", "--source", "0.0.0.0/0", *names)
+    fired = {tuple(re.findall(r"\[(\w+)\] (\S+): fires: ", each)) for each in told} - {()}
+    assert {pair for (pair,) in fired} == {
+        (each["signal"], each["source"]) for each in scanned["detections"]
+    }
+
+
+def test_what_a_log_says_is_shown_escaped(explain):
+    """A source that a pattern of the administrator's own finds, and what counts for it."""
+    Path("botalert.conf").write_text(
+        "[DEFAULT]\nregex: from (?P<SRC>\\S+) to (?P<DST>\\S+)\n[signals]\nlog: any\n"
+        "[any]\nthreshold: 9 packets per DST\n"
+    )
+    Path("m").write_text("from \x1b[31mred to \u202ehost\n")
+    told = "\n".join(explain("explain", "--source", "", "m") + explain("explain", "m"))
+    assert told.count("\\x1b[31mred") == 3
+    assert "(\\u202ehost)" in told
+    assert not re.search("[\x1b\u202e]", told)
+
+
+def test_a_source_that_is_none_is_a_usage_error(explain, capsys):
+    """As with scan."""
+    assert main(["-c", "botalert.conf", "explain", "--source", "192.168.1.300", "m"]) == 64
+    assert "--source: '192.168.1.300' is not an address" in capsys.readouterr().err
