@@ -316,6 +316,17 @@ def test_check_says_what_each_signal_asks_and_warns(place):
     assert "can never be met" in text
 
 
+def test_a_shipped_signal_can_be_tried_by_name(place):
+    """Be it in log: or not; one that is nowhere is told."""
+    conf = place / "botalert.conf"
+    conf.write_text(conf.read_text().replace("[DEFAULT]\n", "[DEFAULT]\nlan: eth1\n"))
+    found = output("scan", "--signal", "vertical-scan", "--format", "csv", cwd=place)
+    assert {line.partition(",")[0] for line in found.splitlines()[1:]} <= {"vertical-scan"}
+    assert "[vertical-scan]" in output("explain", "--signal", "vertical-scan", cwd=place)
+    told = complaint(64, "-c", "botalert.conf", "scan", "--signal", "vertical", cwd=place)
+    assert "nor such a shipped signal. There are: telnet, smtp, spare" in told
+
+
 def test_check_warns_of_one_file_under_two_names_and_of_a_broken_template(place):
     """What would count twice, and what would keep alerts pending."""
     os.link(place / "fw.log", place / "kern.log")
