@@ -199,6 +199,11 @@ class Stage:
         self._tracks = Tracks(self._rules)
         self.settle()
 
+    def most(self, number: int) -> tuple[str, int]:
+        """Give the group of a measure that was active last, and how many it has; none once met."""
+        latest = self.latest
+        return self._tracks.most(number, latest.time if latest else 0, latest.day if latest else 0)
+
     def settle(self) -> None:
         """Forget what matters only to lines before: there were none."""
         self._heads, self._spans, self._together = Heads(self._rules), Spans(self._rules), {}

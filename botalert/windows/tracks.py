@@ -137,6 +137,18 @@ class Tracks:
             return until == FOREVER
         return (day if self._rules.measures[number].what == DAYS else time) <= until
 
+    def most(self, number: int, time: int, day: int) -> tuple[str, int]:
+        """Give the group of a measure that was active last, and how many it has at *time*."""
+        if not self.groups[number]:
+            return "", 0
+        group, tail = next(reversed(self.groups[number].items()))
+        measure = self._rules.measures[number]
+        oldest = (day if measure.what == DAYS else time) - self._rules.widths[number]
+        if measure.what == PACKETS:
+            count = sum(packets for at, packets in tail.items() if int(at) >= oldest)
+            return group, min(count, measure.number)
+        return group, sum(at >= oldest for at in tail.values())
+
     def append(self, later: "Tracks", latest: "Moment | None", *, goes_on: bool) -> None:
         """Take in what *later* knows at its end; *goes_on* if it is of the same stretch."""
         for number, measure in enumerate(self._rules.measures):
