@@ -41,18 +41,33 @@ class Piece:
         tally: What was seen.
         stage: How far the threshold was met.
         episode: Of which episode it is, once that is settled.
+        since: The earliest stamp of what its log told before it, without a return between.
     """
 
-    __slots__ = ("episode", "stage", "tally")
+    __slots__ = ("episode", "since", "stage", "tally")
 
-    def __init__(self, tally: Tally, stage: Stage, episode: int = 0) -> None:
+    def __init__(
+        self, tally: Tally, stage: Stage, episode: int = 0, since: datetime | None = None
+    ) -> None:
         self.tally = tally
         self.stage = stage
         self.episode = episode
+        self.since = since
+
+    @property
+    def begin(self) -> datetime | None:
+        """Tell from when on there were packets, also such as no longer count."""
+        return _earliest(self.since, self.tally.first_seen)
+
+    def behind(self, before: "Piece") -> "Piece":
+        """Give this as what is left of *before* and it: what was before no longer counts."""
+        return Piece(self.tally, self.stage, self.episode, _earliest(before.begin, self.begin))
 
     def merged(self, later: "Piece") -> "Piece":
         """Give what this and *later*, read after it, are together."""
-        return Piece(merged((self.tally, later.tally)), self.stage.merged(later.stage))
+        stage = self.stage.merged(later.stage)
+        since = _earliest(self.since, later.since)
+        return Piece(merged((self.tally, later.tally)), stage, self.episode, since)
 
 
 class Episode(NamedTuple):
@@ -111,6 +126,9 @@ class Course:
         """Tell whether a silence may lie between *piece* and a line logged at *moment*."""
         if self.is_done(piece):
             return False
+        if piece.stage.latest is None and piece.stage.lines:
+            # What stands before lines without a time may be long ago.
+            return moment is not None
         rules = self.rules
         least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
         return _gap(piece.stage, moment) > least
@@ -160,13 +178,15 @@ class Course:
                 episodes.append(present)
             for log, piece in era:
                 before = present.get(log)
-                if before is None or (
-                    not before.stage.is_met
-                    and _gap(before.stage, piece.stage.first) > self.rules.silence
-                ):
+                if before is None:
                     present[log] = piece
-                else:
+                elif (
+                    before.stage.is_met
+                    or _gap(before.stage, piece.stage.first) <= self.rules.silence
+                ):
                     present[log] = before.merged(piece)
+                else:
+                    present[log] = piece.behind(before)
         return episodes
 
     def _eras(self) -> list[list[tuple[Log, Piece]]]:
@@ -174,11 +194,14 @@ class Course:
         starts = self._returns()
         eras: list[list[tuple[Log, Piece]]] = [[] for _ in range(len(starts) + 1)]
         for log, pieces in self.logs.items():
-            era = 0
-            for piece in pieces:
-                # What has no time tells of no silence.
-                if piece.tally.first_seen is not None:
-                    era = max(era, bisect_right(starts, piece.tally.first_seen))
+            seen = [piece.begin for piece in pieces]
+            # What has no time tells of no silence: it is of one era with what stands
+            # before it, else with what stands behind it.
+            known = [bisect_right(starts, first) for first in seen if first is not None]
+            era = known[0] if known else 0
+            for piece, first in zip(pieces, seen, strict=True):
+                if first is not None:
+                    era = max(era, bisect_right(starts, first))
                 eras[era].append((log, piece))
         return eras
 
@@ -187,10 +210,10 @@ class Course:
         if self.rules.realert is None:
             return []
         seen = sorted(
-            (piece.tally.first_seen, piece.tally.last_seen)
+            (begin, piece.tally.last_seen)
             for pieces in self.logs.values()
             for piece in pieces
-            if piece.tally.first_seen is not None and piece.tally.last_seen is not None
+            if (begin := piece.begin) is not None and piece.tally.last_seen is not None
         )
         returns = []
         latest = seen[0][1] if seen else None
@@ -226,6 +249,10 @@ def rules_of(signals: Iterable[Signal]) -> dict[str, Rules]:
     return {name: rules for name, rules in made if not rules.is_trivial}
 
 
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((each for each in moments if each is not None), default=None)
+
+
 def _gap(stage: Stage, moment: Moment | None) -> int:
     """Give how long nothing came between *stage* and a line logged at *moment*."""
     if moment is None or stage.latest is None or begins_stretch(stage.last, moment):
@@ -240,18 +267,6 @@ def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:
     if uptime is not None:
         return Moment(UPTIME, round(uptime * MICROSECONDS), 0)
     return None
-
-
-def merged_courses(courses: Iterable[Course]) -> Course:
-    """Merge *courses* of one signal and source, given in reading order, into a new one."""
-    rest = iter(courses)
-    first = next(rest)
-    whole = Course(first.rules)
-    whole.merge(first)
-    for course in rest:
-        whole.merge(course)
-    whole.ended = first.ended
-    return whole
 
 
 Seen = Tally | Course

@@ -83,7 +83,13 @@ def packed_course(course: Course, *, is_open: bool = False) -> str:
     With *is_open* it says so at its beginning: it is still to be settled.
     """
     logs = [
-        [log, [[piece.episode, packed(piece.tally), piece.stage.parts()] for piece in pieces]]
+        [
+            log,
+            [
+                [piece.episode, packed(piece.tally), _iso(piece.since), piece.stage.parts()]
+                for piece in pieces
+            ],
+        ]
         for log, pieces in course.logs.items()
     ]
     known = {"asks": course.rules.text, "ended": course.ended, "logs": logs}
@@ -114,8 +120,8 @@ def unpacked_course(text: str, rules: Rules) -> Course:
     anew = known["asks"] != rules.text
     for log, pieces in known["logs"]:
         course.logs[log] = [
-            Piece(unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode)
-            for episode, tally, parts in pieces
+            Piece(unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode, _moment(since))
+            for episode, tally, since, parts in pieces
         ]
     return course
 
@@ -131,7 +137,7 @@ def tallies_in(text: str, episode: int | None = None) -> Iterator[Tally]:
         yield unpacked(text)
         return
     for _, pieces in _course_in(text)["logs"]:
-        for number, tally, _ in pieces:
+        for number, tally, _, _ in pieces:
             if episode in (None, number):
                 yield unpacked(tally)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_windows import DAY, logs, thresholds
+from judge import DAY, logs, thresholds
 
 from botalert.cli import main
 from botalert.config.thresholds import read_threshold

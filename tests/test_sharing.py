@@ -17,11 +17,12 @@ from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from installation import Installation, packet_line
-from plain import fold
+from plain import fold, told
 
 from botalert.config import LogSettings
 from botalert.config.conditions import read_condition
-from botalert.course import Tallies
+from botalert.config.thresholds import read_threshold
+from botalert.course import Tallies, rules_of, unite
 from botalert.crew import Crew
 from botalert.errors import DataError, TryAgainError
 from botalert.grammar import KernelReader
@@ -48,6 +49,18 @@ SIGNALS = [
     signal_of("smtp", IN="eth1", DPT="25"),
     signal_of("low", DPT="1-1023"),
     signal_of("elsewhere", IN="eth1", DST="!198.51.100.0/24"),
+]
+THRESHOLDS = [
+    "5 DST in 10s",
+    "20 DST per DPT in 5m",
+    "60 DST per DPT",
+    "all: 30 DST in 2m, 3 DPT in 20s",
+    "all: 200 DST, 3 DPT in 9s\n9 packets in 3s",
+]
+ASKING = [
+    each._replace(name=f"{each.name} {number}", threshold=read_threshold(threshold))
+    for number, threshold in enumerate(THRESHOLDS)
+    for each in SIGNALS[number % 3 :]
 ]
 
 
@@ -76,16 +89,18 @@ def log_of(seed: int, lines: int) -> bytes:
     return "".join(out).encode()
 
 
-def plainly(content: bytes) -> Tallies:
+def plainly(content: bytes, signals: Sequence[Signal] = SIGNALS, log: str = "") -> Tallies:
     """Read each line and ask each signal."""
     reader = reader_of(SETTINGS)
-    return fold(
-        hit_of(drop, each)
+    rules = rules_of(signals)
+    hits = (
+        hit_of(drop, each, rules.get(each.name))
         for line in content.split(b"\n")
         if isinstance(drop := reader.read(line), Drop)
-        for each in SIGNALS
+        for each in signals
         if matches(drop, each)
     )
+    return fold(hits, rules, log)
 
 
 @pytest.fixture
@@ -135,6 +150,34 @@ def test_jobs_and_pieces_change_nothing(small_pieces, tmp_path, jobs, size, pack
     assert read_bytes == sum(map(len, contents))
     if size == 300:
         assert lines.read == b"".join(contents).count(b"\n")
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+@pytest.mark.parametrize("size", [300, 5000])
+@pytest.mark.parametrize("packed", ["", "first", "all"])
+@pytest.mark.parametrize("logs", [1, 3])
+def test_jobs_and_pieces_change_no_threshold(small_pieces, tmp_path, jobs, size, packed, logs):
+    """Be the files the history of one log or logs of their own."""
+    contents = [log_of(seed, 120) for seed in range(7, 10)]
+    small_pieces(size)
+    files = []
+    for number, content in enumerate(contents):
+        pack = packed == "all" or (packed == "first" and number == 0)
+        path = tmp_path / f"log{number}{'.gz' if pack else ''}"
+        path.write_bytes(gzip.compress(content) if pack else content)
+        files.append(LogFile(str(path), SETTINGS, f"{number % logs}"))
+    with Sharing(files, Search(ASKING, reader_of), jobs) as shared:
+        parts = [part for answer in shared.scan_files() for part in answer.parts]
+    if logs == 1:
+        expected = plainly(b"".join(contents), ASKING, "0")
+    else:
+        expected = {}
+        for number, content in enumerate(contents):
+            unite(expected, plainly(content, ASKING, f"{number}"))
+    found = told(united(parts))
+    assert found == told(expected)
+    is_met = {episode is not None for _, episode, _ in found.values()}
+    assert is_met == {False, True}
 
 
 @settings(max_examples=200, deadline=None)

@@ -170,12 +170,12 @@ class State:
             new_message_id: Makes the Message-ID of a new alert.
             alerted: Since when the new ones are known, and not to be sent.
         """
-        returning = [name for name, each in rules.items() if each.realert is not None]
-        marks = ", ".join("?" * len(returning))
+        # A run that was interrupted left some, perhaps with another configuration.
+        marks = ", ".join("?" * len(rules))
         waiting = self._connection.execute(
             "SELECT DISTINCT source, signal FROM tally "
             f"WHERE signal IN ({marks}) AND substr(body, 1, {len(OPEN)}) = ?",
-            (*returning, OPEN),
+            (*rules, OPEN),
         ).fetchall()
         if not waiting:
             return 0
@@ -204,6 +204,9 @@ class State:
             f"SELECT log, body FROM tally {where} ORDER BY log", (source, signal)
         ).fetchall()
         whole = Course(rules)
+        # Without realert: for a while, tallies do not say of which episode they are.
+        look = f"SELECT episode FROM alert {where}"
+        whole.ended = max(connection.execute(look, (source, signal)).fetchone() or (0,))
         with self._readable():
             for log, body in rows:
                 course = _course_of(log, body, rules)
@@ -330,7 +333,7 @@ class State:
 
 
 def _joined(log: str, known: str | None, seen: Seen) -> tuple[str, bool]:
-    """Give what *log* told by now, and whether that may be a new detection."""
+    """Give *known* and *seen*, both of *log*, as one; and whether that may be a new detection."""
     if isinstance(seen, Course):
         course = seen
         if known is not None:

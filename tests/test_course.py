@@ -1,0 +1,176 @@
+"""What becomes of a source over time and in several logs, against a judge that tries everything."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge import BEGIN, DAY, Line, Logs, hit_of, judged_course, silence_of, thresholds
+
+from botalert.config.thresholds import read_threshold
+from botalert.course import Course
+from botalert.packing import packed_course, tallies_in, unpacked_course
+from botalert.tally import Tally, merged
+from botalert.windows import STAMP, UPTIME, Rules
+
+RETAIN = 3 * DAY
+Expected = tuple[int, Tally] | None
+
+
+def tally_of(lines: Sequence[Line]) -> Tally:
+    tally = Tally()
+    for line in lines:
+        tally.add(hit_of(line, repr(line)))
+    return tally
+
+
+def expected(rules: Rules, realert: int | None, logs: Logs) -> Expected:
+    """Give what the judge says."""
+    found = judged_course(rules, RETAIN, realert, logs)
+    if found is None:
+        return None
+    number, counting = found
+    return number, merged(tally_of(counting[log]) for log in sorted(counting))
+
+
+def course_of(rules: Rules, log: str, lines: Sequence[Line]) -> Course:
+    course = Course(rules)
+    for line in lines:
+        course.add(hit_of(line, repr(line)), log)
+    return course
+
+
+def told(course: Course) -> Expected:
+    """Give what *course* says of itself."""
+    episode = course.episode()
+    return None if episode is None else (episode.number, episode.tally)
+
+
+def cut(draw, lines: list[Line], most: int) -> list[list[Line]]:
+    cuts = sorted(draw(st.lists(st.integers(0, len(lines)), max_size=most)))
+    return [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
+
+
+def repacked(draw, course: Course) -> Course:
+    """Write it as text and read it again, at times."""
+    if draw(st.integers(0, 2)):
+        return course
+    return unpacked_course(packed_course(course), course.rules)
+
+
+def scanned(draw, rules: Rules, logs: Logs) -> Course:
+    """Cut each log into parts and merge neighbours in any order."""
+    parts = [
+        repacked(draw, course_of(rules, log, piece))
+        for log, lines in logs.items()
+        for piece in cut(draw, lines, 3)
+    ]
+    parts = parts or [Course(rules)]
+    while len(parts) > 1:
+        at = draw(st.integers(0, len(parts) - 2))
+        later = parts.pop(at + 1)
+        parts[at].merge(later)
+        parts[at] = repacked(draw, parts[at])
+    return parts[0]
+
+
+def run(draw, rules: Rules, known: Course, logs: Logs) -> Course:
+    """Take in what is new in *logs*, as the state file does."""
+    whole = repacked(draw, known)
+    whole.merge(scanned(draw, rules, logs))
+    whole.settle()
+    return whole
+
+
+@st.composite
+def one_log(draw, rules: Rules, *, is_steady: bool) -> list[Line]:
+    """Random lines, with steps about those that matter; *is_steady* if time only goes on."""
+    silence = silence_of(rules, RETAIN)
+    edges = [60, 61, silence, silence + 1, silence - 1]
+    if rules.realert is not None:
+        edges += [rules.realert // 10**6 + more for more in (0, 1)]
+    clock, now = STAMP, BEGIN + draw(st.integers(0, 5)) * DAY // 2
+    scale = draw(st.sampled_from([10, 3000, 30000, 2 * DAY]))
+    lines: list[Line] = []
+    for _ in range(draw(st.integers(0, 14))):
+        kind = draw(st.integers(0, 15))
+        told = clock
+        if kind <= 3:
+            now += draw(st.sampled_from(edges))
+        elif kind == 4:
+            told = None
+        elif kind <= 6 and not is_steady:
+            now -= draw(st.sampled_from([1, 59, 60, 61, 5000, 4 * DAY]))
+        elif kind == 7 and not is_steady:
+            clock, now = (UPTIME, 1000) if clock == STAMP else (STAMP, BEGIN)
+            told = clock
+        else:
+            now += draw(st.integers(0, scale))
+        values = tuple(draw(st.sampled_from([None, *"abcd"])) for _ in rules.values)
+        lines.append(Line(told, now, values, draw(st.sampled_from([1, 1, 2]))))
+    return lines
+
+
+def rules_for(draw, realerts: Sequence[int | None]) -> tuple[Rules, int | None]:
+    realert = draw(st.sampled_from(realerts))
+    return Rules(read_threshold(draw(thresholds())), RETAIN, realert), realert
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_logs_are_judged_rightly_whatever_the_cut(data: st.DataObject) -> None:
+    """Silences begin tallies anew, and several logs unite, in whatever parts they are read."""
+    rules, _ = rules_for(data.draw, [None])
+    logs = {
+        log: data.draw(one_log(rules, is_steady=False))
+        for log in "abc"[: data.draw(st.integers(1, 3))]
+    }
+    assert told(scanned(data.draw, rules, logs)) == expected(rules, None, logs)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_runs_change_nothing(data: st.DataObject) -> None:
+    """Each log is read on from where it was, and what will never matter is forgotten."""
+    rules, _ = rules_for(data.draw, [None])
+    logs = {log: data.draw(one_log(rules, is_steady=False)) for log in "ab"}
+    pieces = {log: cut(data.draw, lines, 3) for log, lines in logs.items()}
+    whole = Course(rules)
+    for number in range(4):
+        new = {log: cuts[number] for log, cuts in pieces.items() if number < len(cuts)}
+        whole = run(data.draw, rules, whole, new)
+    assert told(whole) == expected(rules, None, logs)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_who_returns_is_another_episode(data: st.DataObject) -> None:
+    """Whatever the cut; if it is met again, with counts of its own."""
+    rules, realert = rules_for(data.draw, [3600, DAY, 2 * DAY, 5 * DAY])
+    logs = {
+        log: data.draw(one_log(rules, is_steady=True))
+        for log in "abc"[: data.draw(st.integers(1, 3))]
+    }
+    assert told(scanned(data.draw, rules, logs)) == expected(rules, realert, logs)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_runs_change_no_episode(data: st.DataObject) -> None:
+    """The moments of runs don't matter, nor what is forgotten between them."""
+    rules, realert = rules_for(data.draw, [3600, DAY, 2 * DAY, 5 * DAY])
+    logs = {log: data.draw(one_log(rules, is_steady=True)) for log in "ab"}
+    moments = sorted(data.draw(st.lists(st.integers(0, 20), max_size=4)))
+    ends = [BEGIN + moment * DAY // 2 for moment in moments]
+    whole = Course(rules)
+    for begin, end in zip([0, *ends], [*ends, 10**10], strict=True):
+        new = {
+            log: [line for line in lines if begin <= line.seconds < end]
+            for log, lines in logs.items()
+        }
+        whole = run(data.draw, rules, whole, new)
+    assert told(whole) == expected(rules, realert, logs)
+    found = told(whole)
+    if found is not None:
+        text = packed_course(whole)
+        by_log = sorted(tallies_in(text, found[0]), key=lambda tally: tally.evidence)
+        assert sum(tally.packets for tally in by_log) == found[1].packets

@@ -1,0 +1,464 @@
+"""Thresholds through the real daily job: over runs, rotations, logs, and other configurations."""
+
+import contextlib
+import gzip
+import io
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from installation import Installation
+
+from botalert.cli import main
+from botalert.config.thresholds import read_threshold
+from botalert.course import Course
+from botalert.model import Hit
+from botalert.packing import packed
+from botalert.state import file as state
+from botalert.state.schema import APPLICATION_ID, MIGRATIONS
+from botalert.tally import Tally
+from botalert.windows import Rules
+
+BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
+MACHINE = "192.168.1.10"
+
+
+def packet(
+    days: float = 0, *, seconds: float = 0, dst: int = 1, source: str = MACHINE, port: int = 25
+) -> str:
+    """Write the line of a packet some time after the beginning."""
+    moment = BEGIN + timedelta(days=days, seconds=seconds)
+    return (
+        f"{moment.isoformat()} fw1 kernel: DROP:IN=eth1 OUT=eth0 "
+        f"MAC=ba:51:fc:4a:ba:d1:02:00:c0:a8:01:0a:08:00 SRC={source} DST=198.51.100.{dst} LEN=60 "
+        "TOS=0x00 PREC=0x00 TTL=63 ID=24048 DF PROTO=TCP SPT=35808 "
+        f"DPT={port} WINDOW=64240 RES=0x00 SYN URGP=0 \n"
+    )
+
+
+def asking(*lines: str) -> dict[str, str]:
+    """Configure one signal."""
+    return {"smtp": "\n".join(["IN: eth1", "PROTO: TCP", *lines])}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+def job(site: Installation, *arguments: str) -> None:
+    """Do the daily job, which has nothing to say."""
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        assert main(["-c", str(site.config), "run", *arguments]) == 0
+    assert told.getvalue() == ""
+
+
+def listed(site: Installation, *command: str) -> list[dict[str, Any]]:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        words = command or ("list",)
+        assert main(["-c", str(site.config), *words, "--format", "json"]) == 0
+    found: list[dict[str, Any]] = json.loads(printed.getvalue())["detections"]
+    return found
+
+
+def counts(site: Installation) -> dict[str, tuple[int, str]]:
+    """Give the packets and the alert of each source on record."""
+    return {each["source"]: (each["packets"], each["alert"]) for each in listed(site)}
+
+
+def mailed(site: Installation) -> list[str]:
+    """Give what the subjects of the mails say was seen."""
+    return sorted(mail["Subject"].split(": ")[1] for mail in site.mails())
+
+
+# Over runs and rotation.
+
+
+def test_threshold_is_met_over_runs_and_rotations(site: Installation) -> None:
+    """One mail when the last packet is there, which counts what earlier runs read."""
+    site.configure(signals=asking("threshold: 4 DST in 1h"))
+    for number in range(4):
+        site.append(packet(seconds=600 * number, dst=number))
+        assert listed(site) == [] == site.mails()
+        if number % 2:
+            site.log.rename(site.home / "messages.1")
+            if number == 3:
+                whole = (site.home / "messages.1").read_bytes()
+                (site.home / "messages.1.gz").write_bytes(gzip.compress(whole))
+                (site.home / "messages.1").unlink()
+            site.log.touch()
+        job(site)
+    assert counts(site) == {MACHINE: (4, "sent")}
+    (found,) = listed(site)
+    assert found["first_seen"] == BEGIN.isoformat()
+    site.append(packet(300))
+    job(site)
+    assert counts(site) == {MACHINE: (5, "sent")}
+    assert mailed(site) == ["4 packets to 4 addresses"]
+
+
+def test_too_few_or_too_slow_is_no_detection(site: Installation) -> None:
+    """It is neither listed nor mailed about, by run or scan; but it is remembered."""
+    site.configure(signals=asking("threshold: 3 DST in 1h"))
+    slow = [packet(seconds=1801 * number, dst=number) for number in range(9)]
+    for line in slow:
+        site.append(line)
+        job(site)
+    assert listed(site) == listed(site, "scan") == [] == site.mails()
+    site.append(packet(seconds=1801 * 8 + 1, dst=9))
+    job(site)
+    assert counts(site) == {MACHINE: (10, "sent")}
+    assert [each["packets"] for each in listed(site, "scan")] == [10]
+
+
+def test_silence_begins_a_tally_anew(site: Installation) -> None:
+    """What was seen more than a day before does not count, unless it is a detection."""
+    site.configure(signals=asking("threshold: 2 DST in 1h"))
+    for day, dst in ((0, 1), (1, 1), (2.1, 2), (2.1, 3), (9, 4)):
+        site.append(packet(day, dst=dst))
+        job(site)
+    (found,) = listed(site)
+    assert (found["packets"], found["destination_count"]) == (3, 3)
+    assert mailed(site) == ["2 packets to 2 addresses"]
+
+
+def test_logs_unite_but_meet_thresholds_alone(site: Installation) -> None:
+    """Two logs that see one half each find nothing; when one does, both count."""
+    other = site.home / "other"
+    site.configure(logfile=f"{site.log}, {other}", signals=asking("threshold: 3 DST in 1h"))
+    site.append(packet(dst=1) + packet(dst=2))
+    other.write_text(packet(dst=3) + packet(dst=4))
+    job(site)
+    assert listed(site) == []
+    site.append(packet(dst=5))
+    job(site)
+    assert counts(site) == {MACHINE: (5, "sent")}
+    assert mailed(site) == ["5 packets to 5 addresses"]
+
+
+KINDS = ["3 packets", "2 DST in 1h", "all: 2 DPT in 1d, 3 packets", "2 days in 3d", "1 packet"]
+REALERTS = ["never", "12h", "5d"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_when_runs_happen_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Two logs read day by day, rotated at times, give what they give at once, and to a scan."""
+    signals = {
+        f"s{number}": f"IN: eth1\nthreshold: {kind}\nrealert: {realert}"
+        for number, (kind, realert) in enumerate(
+            data.draw(
+                st.lists(
+                    st.tuples(st.sampled_from(KINDS), st.sampled_from(REALERTS)),
+                    min_size=1,
+                    max_size=3,
+                )
+            )
+        )
+    }
+    moments = sorted(
+        data.draw(
+            st.lists(
+                st.tuples(
+                    st.sampled_from([0, 0.01, 0.5, 0.9, 1, 2, 2.1, 4, 7, 7.5, 9, 12.1]),
+                    st.integers(0, 3600),
+                    st.integers(1, 3),
+                    st.sampled_from([25, 80]),
+                    st.sampled_from([MACHINE, "192.168.1.11"]),
+                    st.integers(0, 1),
+                ),
+                min_size=1,
+                max_size=16,
+            ),
+        ),
+        key=lambda each: each[0] * 86400 + each[1],
+    )
+    ends = sorted(data.draw(st.lists(st.sampled_from([1, 2, 2.05, 5, 8]), max_size=3)))
+    sites = [Installation(tmp_path_factory.mktemp("home")) for _ in range(2)]
+    for home, cuts in zip(sites, ([], ends), strict=True):
+        logs = (home.log, home.home / "other")
+        logs[1].touch()
+        home.configure(logfile=f"{logs[0]}, {logs[1]}", signals=signals)
+        for begin, end in zip([-1, *cuts], [*cuts, 99], strict=True):
+            for day, second, dst, port, source, log in moments:
+                if begin <= day + second / 86400 < end:
+                    with logs[log].open("a") as file:
+                        file.write(packet(day, seconds=second, dst=dst, source=source, port=port))
+            job(home)
+            if data.draw(st.booleans()) and end < 99:
+                logs[0].rename(home.home / f"messages.{9 - len(list(home.home.glob('mess*')))}")
+                logs[0].touch()
+    at_once, by_runs = ([facts(each) for each in listed(home)] for home in sites)
+    assert by_runs == at_once
+    assert [facts(each) for each in listed(sites[0], "scan")] == at_once
+    assert len(sites[0].mails()) == len(at_once) <= len(sites[1].mails())
+    if "realert: 12h" not in str(signals) and "realert: 5d" not in str(signals):
+        assert len(sites[1].mails()) == len(at_once)
+
+
+def facts(found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out when somebody was told."""
+    return {name: value for name, value in found.items() if name not in ("alert", "alerted")}
+
+
+# A configuration that changes.
+
+
+def test_threshold_that_is_added_keeps_what_was_found(site: Installation) -> None:
+    """Its counts go on, and it is not mailed about again; others must meet it."""
+    site.configure(signals=asking())
+    site.append(packet())
+    job(site)
+    site.configure(signals=asking("threshold: 3 packets in 1h"))
+    site.append(packet(30) + packet(30, source="192.168.1.11"))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent")}
+    assert len(site.mails()) == 1
+
+
+def test_threshold_that_is_removed_finds_what_is_seen_next(site: Installation) -> None:
+    """What was remembered counts, too, and what had been found is not mailed about again."""
+    site.configure(signals=asking("threshold: 2 packets in 1h"))
+    site.append(packet() * 2 + packet(source="192.168.1.11"))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent")}
+    site.configure(signals=asking())
+    site.append(packet(0.1) + packet(0.1, source="192.168.1.11"))
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent"), "192.168.1.11": (2, "sent")}
+    assert len(site.mails()) == 2
+
+
+def test_threshold_that_is_changed_is_met_anew(site: Installation) -> None:
+    """What was found stays found; of others, counts go on and windows begin anew."""
+    site.configure(signals=asking("threshold: 2 DST in 1h"))
+    site.append(packet(dst=1) + packet(dst=2) + packet(source="192.168.1.11"))
+    job(site)
+    site.configure(signals=asking("threshold: 3 DST in 1h"))
+    site.append(packet(source="192.168.1.11", dst=2) + packet(source="192.168.1.11", dst=3))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent")}
+    site.append(packet(source="192.168.1.11", dst=4))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent"), "192.168.1.11": (4, "sent")}
+
+
+# Episodes.
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["a run a day", "one late run"])
+def test_who_returns_is_mailed_about_again(site: Installation, late: bool) -> None:
+    """With counts of its own, when the threshold is met again."""
+    site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 30d"))
+    site.append(packet(dst=1) + packet(dst=2) + packet(30, dst=1))
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent")}
+    site.append(packet(60.1, dst=1))
+    if not late:
+        job(site)
+        assert counts(site) == {MACHINE: (3, "sent")}
+    site.append(packet(60.1, dst=3) + packet(60.1, dst=4))
+    job(site)
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent")}
+    assert listed(site)[0]["destinations"] == {f"198.51.100.{n}": 1 for n in (1, 3, 4)}
+    assert mailed(site) == ["3 packets to 2 addresses", "3 packets to 3 addresses"]
+    assert len({mail["Message-ID"] for mail in site.mails()}) == 2
+
+
+def test_silence_and_return_within_one_run_are_one_mail(site: Installation) -> None:
+    """About the last episode."""
+    site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 30d"))
+    site.append(packet(dst=1) + packet(dst=2) + packet(31, dst=3) + packet(31, dst=4) * 2)
+    job(site)
+    assert mailed(site) == ["3 packets to 2 addresses"]
+    assert facts(listed(site)[0]) == facts(listed(site, "scan")[0])
+
+
+def test_return_without_a_threshold_is_mailed_about(site: Installation) -> None:
+    """One packet is enough, as ever."""
+    site.configure(signals=asking("realert: 7d"))
+    for day in (0, 7, 14.1, 14.2, 30):
+        site.append(packet(day))
+        job(site)
+    assert mailed(site) == ["1 packet to 1 address"] * 3
+    assert counts(site) == {MACHINE: (1, "sent")}
+
+
+def test_another_log_bridges_a_quiet_time(site: Installation) -> None:
+    """Also if what it told does not count any more."""
+    other = site.home / "other"
+    site.configure(
+        logfile=f"{site.log}, {other}", signals=asking("threshold: 2 DST in 1h", "realert: 5d")
+    )
+    site.append(packet(dst=1) + packet(dst=2))
+    other.touch()
+    job(site)
+    for day in (2, 4, 6, 8):
+        with other.open("a") as file:
+            file.write(packet(day))
+        job(site)
+    site.append(packet(9, dst=1) + packet(9, dst=2))
+    with other.open("a") as file:
+        file.write(packet(9, dst=2) + packet(9, dst=3))
+    job(site)
+    assert len(site.mails()) == 1
+    # What the other log told before does not count: it was too little, and long ago.
+    assert counts(site) == {MACHINE: (4 + 3, "sent")}
+
+
+def test_forgotten_source_meets_its_threshold_again(site: Installation) -> None:
+    """Of all episodes and logs nothing is left."""
+    site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 5d"))
+    for day in (0, 6, 12):
+        site.append(packet(day, dst=1) + packet(day, dst=2))
+        job(site)
+    assert len(site.mails()) == 3
+    assert main(["-c", str(site.config), "forget", MACHINE]) == 0
+    site.append(packet(12, dst=1))
+    job(site)
+    assert listed(site) == []
+    site.append(packet(12, dst=3))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent")}
+    assert len(site.mails()) == 4
+
+
+def test_baseline_knows_episodes_and_remembers_the_rest(site: Installation) -> None:
+    """What returns is mailed about, and so is what meets its threshold only then."""
+    site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 5d"))
+    site.append(packet(dst=1) + packet(dst=2) + packet(dst=1, source="192.168.1.11"))
+    job(site, "--baseline")
+    assert counts(site) == {MACHINE: (2, "known")}
+    site.append(packet(6, dst=1) + packet(6, dst=2))
+    job(site, "--baseline")
+    assert counts(site) == {MACHINE: (2, "known")}
+    assert site.mails() == []
+    site.append(packet(6, dst=1))
+    site.append(packet(dst=2, source="192.168.1.11"))  # Later in the log, but not in time.
+    job(site)
+    assert counts(site) == {MACHINE: (3, "known"), "192.168.1.11": (2, "sent")}
+    site.append(packet(13, dst=1) + packet(13, dst=2))
+    job(site)
+    assert counts(site) == {MACHINE: (2, "sent"), "192.168.1.11": (2, "sent")}
+    assert len(site.mails()) == 2
+
+
+def test_episode_that_was_not_mailed_gives_way_to_the_next(site: Installation) -> None:
+    """While the mail server is down; what is sent then is about the last."""
+    site.configure("127.0.0.1:1", signals=asking("realert: 5d"))
+    site.append(packet() * 2)
+    assert site.run()[0] == 75
+    site.append(packet(6))
+    assert site.run()[0] == 75
+    site.configure(signals=asking("realert: 5d"))
+    job(site)
+    assert mailed(site) == ["1 packet to 1 address"]
+
+
+def test_realert_that_is_taken_back_and_given_again(site: Installation) -> None:
+    """Whatever the episodes were counted up to, the next return is mailed about."""
+    with_realert = asking("realert: 5d")
+    site.configure(signals=with_realert)
+    for day in (0, 6, 12, 18):
+        site.append(packet(day))
+        job(site)
+    assert len(site.mails()) == 4
+    site.configure(signals=asking())
+    site.append(packet(24))
+    job(site)
+    assert len(site.mails()) == 4
+    assert counts(site) == {MACHINE: (2, "sent")}
+    site.configure(signals=with_realert)
+    site.append(packet(30))
+    job(site)
+    assert len(site.mails()) == 5
+    assert counts(site) == {MACHINE: (1, "sent")}
+
+
+# What a crash or an older botalert left.
+
+
+def hits(*days: float) -> Iterable[Hit]:
+    for day in days:
+        moment = BEGIN + timedelta(days=day)
+        yield Hit("smtp", MACHINE, moment, "198.51.100.1", "25", "eth1", None, 1, str(day))
+
+
+def course(rules: Rules, *days: float) -> Course:
+    made = Course(rules)
+    for hit in hits(*days):
+        made.add(hit, "")
+    return made
+
+
+@pytest.mark.parametrize("realert", [5, None], ids=["configured", "configured no more"])
+def test_crash_before_episodes_were_settled_loses_no_alert(
+    tmp_path: Path, realert: int | None
+) -> None:
+    """The next run does it; till then what is on record can be listed."""
+    path = str(tmp_path / "state.db")
+
+    def asked(days: int | None) -> Rules:
+        return Rules(read_threshold("2 packets"), 400 * 86400, days and days * 86400)
+
+    def record(*days: float) -> None:
+        made = course(asked(5), *days)
+        made.logs = {"/log": made.logs.pop("")}
+        memory.record("/log", [(("smtp", MACHINE), made)], str(days), lambda: "<x>")
+
+    with state.opened(path) as memory:
+        record(0, 0)
+        assert memory.settle({"smtp": asked(5)}, lambda: "<1@x>") == 1
+        record(6, 6, 6)
+        assert memory.settle({"smtp": asked(5)}, lambda: "<2@x>") == 1
+        record(6, 6, 12)  # And here it crashed.
+        (alert,) = memory.alerts(["smtp"])
+        assert (alert.message_id, alert.detection.tally.packets) == ("<2@x>", 5)
+        record(12)
+    with state.opened(path) as memory:
+        assert memory.settle({"smtp": asked(realert)}, lambda: "<3@x>") == (realert is not None)
+        (alert,) = memory.pending(["smtp"])
+        assert alert.detection.tally.packets == (2 if realert else 7)
+        assert memory.settle({"smtp": asked(realert)}, lambda: "<4@x>") == 0
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_state_without_episodes_is_brought_up_to_date(site: Installation, version: int) -> None:
+    """What was found before there were thresholds is a detection, of the first episode."""
+    site.statefile.parent.mkdir()
+    with closing(sqlite3.connect(site.statefile)) as connection, connection:
+        for statement in (*MIGRATIONS[0], *(MIGRATIONS[2] if version == 3 else ())):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+        tally = Tally()
+        for hit in hits(0, 1):
+            tally.add(hit)
+        row = (MACHINE, "smtp", str(site.log), packed(tally))
+        connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", row)
+        columns = "source, signal, message_id, alerted" + ", ended" * (version == 3)
+        values = (MACHINE, "smtp", "<1@x>", BEGIN.isoformat(), *["sent"] * (version == 3))
+        marks = ", ".join("?" * len(values))
+        connection.execute(f"INSERT INTO alert ({columns}) VALUES ({marks})", values)
+    site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 5d"))
+    site.append(packet(3))
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent")}
+    site.append(packet(9) + packet(9))
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent")}
+    assert site.mails() == []
+    site.append(packet(9, dst=2))
+    job(site)
+    assert counts(site) == {MACHINE: (3, "sent")}
+    assert mailed(site) == ["3 packets to 2 addresses"]
