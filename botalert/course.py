@@ -27,7 +27,6 @@ from botalert.windows import (
     Rules,
     Stage,
     begins_stretch,
-    counting,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,37 +107,41 @@ class Course:
     def add(self, hit: Hit, log: Log) -> None:
         """Count one hit, the next of *log* in reading order."""
         moment = moment_of(hit.time, hit.uptime)
+        piece = self.piece(log, moment)
+        piece.tally.add(hit)
+        piece.stage.add(moment, hit.values, hit.repeat)
+
+    def piece(self, log: Log, moment: Moment | None) -> Piece:
+        """Give the piece that a line logged at *moment* belongs to, the next of *log*."""
         pieces = self.logs.setdefault(log, [])
-        if not pieces or (
-            not self.is_done(pieces[-1]) and self._is_apart(pieces[-1].stage, moment)
-        ):
+        if not pieces or self.is_apart(pieces[-1], moment):
             pieces.append(Piece(Tally(), Stage(self.rules)))
-        pieces[-1].tally.add(hit)
-        if not self.is_done(pieces[-1]):
-            pieces[-1].stage.add(moment, hit.values, hit.repeat)
+        return pieces[-1]
 
     def is_done(self, piece: Piece) -> bool:
         """Tell whether all that follows *piece* in its log belongs to it."""
         return piece.stage.is_met and self.rules.realert is None
+
+    def is_apart(self, piece: Piece, moment: Moment | None) -> bool:
+        """Tell whether a silence may lie between *piece* and a line logged at *moment*."""
+        if self.is_done(piece):
+            return False
+        if piece.stage.latest is None and piece.stage.lines:
+            # What stands before lines without a time may be long ago.
+            return moment is not None
+        rules = self.rules
+        least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
+        return _gap(piece.stage, moment) > least
 
     def merge(self, later: "Course") -> None:
         """Take in *later*, what was read after this."""
         for log, pieces in later.logs.items():
             own = self.logs.setdefault(log, [])
             for piece in pieces:
-                if own and not self._is_apart(own[-1].stage, piece.stage.first):
+                if own and not self.is_apart(own[-1], piece.stage.first):
                     own[-1] = own[-1].merged(piece)
                 else:
                     own.append(piece)
-
-    def _is_apart(self, stage: Stage, moment: Moment | None) -> bool:
-        """Tell whether a silence may lie between *stage* and a line logged at *moment*."""
-        if stage.latest is None and stage.lines:
-            # What stands before lines without a time may be long ago.
-            return moment is not None
-        rules = self.rules
-        least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
-        return _gap(stage, moment) > least
 
     def episode(self) -> Episode | None:
         """Give the last episode in which the threshold was met, if there is one."""
@@ -233,10 +236,9 @@ class Present(NamedTuple):
         self.course.add(hit, self.log)
 
     @property
-    def tally(self) -> Tally | None:
-        """Give where all that follows in the log is counted, in whatever order; None if nowhere."""
-        pieces = self.course.logs.get(self.log)
-        return pieces[-1].tally if pieces and self.course.is_done(pieces[-1]) else None
+    def pieces(self) -> list[Piece]:
+        """Give the pieces of that log."""
+        return self.course.logs[self.log]
 
 
 def rules_of(signals: Iterable[Signal]) -> dict[str, Rules]:
@@ -255,7 +257,7 @@ def _gap(stage: Stage, moment: Moment | None) -> int:
     """Give how long nothing came between *stage* and a line logged at *moment*."""
     if moment is None or stage.latest is None or begins_stretch(stage.last, moment):
         return 0
-    return counting(moment, stage.latest).time - stage.latest.time
+    return max(moment.time - stage.latest.time, 0)
 
 
 def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:

@@ -25,6 +25,7 @@ from botalert.errors import TryAgainError
 from botalert.match import Signal
 from botalert.model import NAMELESS, Identity, Mailbox, Recipients
 from botalert.printable import printable
+from botalert.threshold import duration_words
 from botalert.words import signal_words
 
 SUBJECT, TEXT, HTML = "subject", "txt", "html"
@@ -161,6 +162,7 @@ def alert_variables(
         "severity": signal.severity,
         "description": signal.description,
         "advice": signal.advice,
+        "realert": "" if signal.realert is None else duration_words(signal.realert),
         "source": alert.detection.source,
         "name": identity.name,
         "vendor": identity.vendor,

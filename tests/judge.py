@@ -1,7 +1,7 @@
 """Thresholds over time, judged by looking at every window; for tests to compare with."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -31,13 +31,15 @@ class Line:
         return f"Line({self.clock}, {self.seconds}, {self.values}, {self.repeat})"
 
 
-def judged(rules: Rules, lines: list[Line]) -> bool:
-    """Look at every line, and at all that stand before it in its stretch."""
-    stretch: list[tuple[int, float, Line]] = []  # Day, time that counts.
-    every: list[Line] = []
+Stretch = list[tuple[int, float, Line]]
+"""Lines that no step back divides, with the day and the time at which they count."""
+
+
+def moments(lines: list[Line]) -> Iterator[tuple[Stretch, list[Line]]]:
+    """Give at every line its stretch so far, and all lines so far."""
+    stretch: Stretch = []
     before = None
-    for line in lines:
-        every.append(line)
+    for number, line in enumerate(lines, start=1):
         if line.clock is not None:
             if before is not None and (
                 before.clock != line.clock or line.seconds < before.seconds - 60
@@ -45,23 +47,33 @@ def judged(rules: Rules, lines: list[Line]) -> bool:
                 stretch = []
             before = line
             time = max([line.seconds, *(each[1] for each in stretch)])
-            own = line.moment().day
-            stretch.append((max([own, *(each[0] for each in stretch)]), time, line))
-        if any(
-            all(holds(rules, rules.measures[n], stretch, every) for n in way) for way in rules.ways
-        ):
-            return True
-    return False
+            stretch.append((line.moment().day, time, line))
+        yield stretch, lines[:number]
+
+
+def judged(rules: Rules, lines: list[Line]) -> bool:
+    """Look at every line, and at all that stand before it in its stretch."""
+    return any(
+        all(holds(rules, rules.measures[n], stretch, every) for n in way)
+        for stretch, every in moments(lines)
+        for way in rules.ways
+    )
 
 
 def holds(rules: Rules, measure: Measure, stretch, every) -> bool:
     """Tell whether enough lies within the window that ends now."""
+    return most(rules, measure, stretch, every) >= measure.number
+
+
+def most(rules: Rules, measure: Measure, stretch, every) -> int:
+    """Count what any group has within the window that ends now."""
     if measure.window is None:
         inside = [(line.moment().day if line.clock == STAMP else 0, line) for line in every]
     elif not stretch:
-        return False
+        return 0
     elif measure.what == DAYS:
-        inside = [(d, line) for d, _, line in stretch if d > stretch[-1][0] - measure.window]
+        today = max(day for day, _, _ in stretch)
+        inside = [(d, line) for d, _, line in stretch if d > today - measure.window]
     else:
         inside = [(d, line) for d, t, line in stretch if t >= stretch[-1][1] - measure.window]
     groups: dict[object, list] = {}
@@ -78,8 +90,8 @@ def holds(rules: Rules, measure: Measure, stretch, every) -> bool:
         elif by[measure.what] is not None:
             groups.setdefault(group, []).append(by[measure.what])
     if measure.what == PACKETS:
-        return any(sum(counts) >= measure.number for counts in groups.values())
-    return any(len(set(values)) >= measure.number for values in groups.values())
+        return max(map(sum, groups.values()), default=0)
+    return max((len(set(values)) for values in groups.values()), default=0)
 
 
 @st.composite
@@ -111,7 +123,7 @@ def logs(draw, rules: Rules) -> list[Line]:
     clock, now = STAMP, float(BEGIN + draw(st.integers(0, DAY)))
     few = draw(st.integers(1, 6))
     lines = []
-    scale = draw(st.sampled_from([10, 30, 3000, 30000]))
+    scale = draw(st.sampled_from([10, 30, 3000, 30000, 300_000]))
     for _ in range(draw(st.integers(0, 25))):
         kind = draw(st.integers(0, 19))
         if kind == 0:

@@ -266,14 +266,41 @@ def test_packets_are_chosen_by_time_signal_and_source(place):
 
 
 def test_explain_tells_why(place):
-    """Per packet line and signal: matched, or the first condition that failed."""
+    """Per packet line its parse, and per signal: matched, or the first condition that failed."""
     lines = output("explain", cwd=place).splitlines()
-    assert len(lines) == 5 * 2
+    assert len(lines) == 5 * (1 + 2) + 1
     log = f"{place}/fw.log"
+    assert lines[0] == (
+        f'{log}:1 packet at 2026-11-20 10:00:00+00:00, host fw1, prefix "DROP:", verdict drop: '
+        "IN=eth1 OUT=eth0 MAC=ba:51:fc:4a:ba:d1:02:00:c0:a8:01:0a:08:00 SRC=192.168.1.10 "
+        "DST=198.51.100.1 LEN=60 PROTO=TCP SPT=5 DPT=25 URGP=0; flags SYN"
+    )
+    assert ", verdict drop, repeated 2 times: IN=eth1 " in lines[3]
+    assert lines[-1] == f"{log}:6 unparsed: looks like a packet line, but cannot be read"
     assert f"{log}:1 [smtp] 192.168.1.10: matched" in lines
     assert f"{log}:1 [telnet] 192.168.1.10: DPT is 25, asked is 23" in lines
     assert f"{log}:4 [smtp] 192.168.1.11: VERDICT is accept, asked is drop, unknown" in lines
     assert output("explain", "--signal", "spare", cwd=place).count("matched") == 3
+
+
+def test_explain_reads_any_packet_for_people(place):
+    """One on standard input, without a time, with a quoted packet and a value of two words."""
+    line = (
+        "[ 12.5] x IN=eth1 OUT= SRC=192.0.2.1 DST=192.0.2.2 PROTO=ICMP TYPE=3 "
+        "[SRC=192.0.2.2 DST=192.0.2.9 PROTO=UDP DPT=53 ] OPT (01 02) \n"
+    )
+    first = output("explain", "-", cwd=place, input=line).splitlines()[0]
+    assert first == (
+        '-:1 packet at 12.5 seconds of uptime, prefix "x", verdict unknown: OPT="01 02" '
+        "IN=eth1 OUT= SRC=192.0.2.1 DST=192.0.2.2 PROTO=ICMP TYPE=3; "
+        "quotes [SRC=192.0.2.2 DST=192.0.2.9 PROTO=UDP DPT=53]"
+    )
+
+
+def test_explain_says_that_nothing_is_a_packet(place):
+    """Of a line that another program wrote it would else say nothing."""
+    told = output("explain", "-", cwd=place, input=LOG.splitlines(keepends=True)[6])
+    assert told == "- no packet line of a program that is believed\n"
 
 
 def test_check_says_what_each_signal_asks_and_warns(place):
@@ -287,6 +314,17 @@ def test_check_says_what_each_signal_asks_and_warns(place):
     text = output("check", cwd=place)
     assert f"warning: logfile: {place}/fw.log: No such file or directory" in text
     assert "can never be met" in text
+
+
+def test_a_shipped_signal_can_be_tried_by_name(place):
+    """Be it in log: or not; one that is nowhere is told."""
+    conf = place / "botalert.conf"
+    conf.write_text(conf.read_text().replace("[DEFAULT]\n", "[DEFAULT]\nlan: eth1\n"))
+    found = output("scan", "--signal", "vertical-scan", "--format", "csv", cwd=place)
+    assert {line.partition(",")[0] for line in found.splitlines()[1:]} <= {"vertical-scan"}
+    assert "[vertical-scan]" in output("explain", "--signal", "vertical-scan", cwd=place)
+    told = complaint(64, "-c", "botalert.conf", "scan", "--signal", "vertical", cwd=place)
+    assert "nor such a shipped signal. There are: telnet, smtp, spare" in told
 
 
 def test_check_warns_of_one_file_under_two_names_and_of_a_broken_template(place):

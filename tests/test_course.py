@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge import BEGIN, DAY, Line, Logs, hit_of, judged_course, silence_of, thresholds
 
-from botalert import windows
 from botalert.config.thresholds import read_threshold
 from botalert.course import Course, weight
 from botalert.packing import packed_course, tallies_in, unpacked_course
 from botalert.tally import Tally, merged
-from botalert.windows import MOST_GROUPS, STAMP, UPTIME, Rules
+from botalert.windows import STAMP, UPTIME, Rules, heads, tracks
 
 RETAIN = 3 * DAY
 Expected = tuple[int, Tally] | None
@@ -211,7 +210,7 @@ def test_what_is_remembered_of_a_source_is_bounded(threshold: str) -> None:
         weights.append(weight({("x", "y"): course}))
         sizes.append(len(packed_course(course)))
         (piece,) = course.logs["log"]
-        assert max(map(len, piece.stage._tracks.groups)) == MOST_GROUPS
+        assert max(map(len, piece.stage._tracks.groups)) == tracks.MOST_GROUPS
         course.settle()
         settled.append(len(packed_course(course)))
     assert weights[1] < 1.1 * weights[0] < 40_000
@@ -250,7 +249,8 @@ def merging_seconds(parts: Sequence[Course]) -> float:
 
 def test_many_parts_merge_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of those before does not grow for ever."""
-    monkeypatch.setattr(windows, "MOST_GROUPS", 64)
+    for module in (heads, tracks):
+        monkeypatch.setattr(module, "MOST_GROUPS", 64)
     rules = Rules(read_threshold(SCANS[0]), RETAIN, None)
 
     def seconds(parts: int) -> float:

@@ -393,6 +393,7 @@ GOLDEN: dict[str, tuple[Signal, Alert]] = {
             "infected and sends spam. Your provider may cut you off for it.",
             advice="Take the machine off the network, and have it examined. If it is a mail "
             "server of yours, name it in ignore: of this signal.",
+            realert=30 * 86400,
         ),
         _alert(SMTP, "192.168.1.10", [("198.51.100.52", 25)]),
     ),

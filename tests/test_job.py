@@ -325,7 +325,7 @@ def test_ignored_machines_are_not_found(site: Installation) -> None:
     assert site.run() == (0, [])
     assert set(packets(site)) == {"192.168.1.11", "192.168.1.12"}
     told = site.botalert("explain").stdout.splitlines()
-    assert told == [
+    assert [line for line in told if "[smtp]" in line] == [
         f"{site.log}:1 [smtp] 192.168.1.10: SRC is 192.168.1.10, "
         "asked is none of ignore: 192.168.1.10",
         f"{site.log}:2 [smtp] 192.168.1.11: matched",

@@ -126,6 +126,7 @@ def test_variables_are_the_detections_facts() -> None:
         "severity": "medium",
         "description": "",
         "advice": "",
+        "realert": "",
         "source": "192.168.1.10",
         "name": "",
         "vendor": "",

@@ -240,6 +240,12 @@ def _parse_arguments(parser: argparse.ArgumentParser) -> None:
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     _logs(parser)
     parser.add_argument("--signal", metavar="NAME", help="explain this signal only")
+    parser.add_argument(
+        "--source",
+        metavar="ADDRESS",
+        help="follow this machine through the thresholds instead: where each signal would "
+        "have fired, or how far it got",
+    )
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
@@ -275,8 +281,12 @@ _COMMANDS = {
     ),
     "explain": (
         "tell for each packet why a signal matched or not",
-        "Tells for each packet line and signal whether it matched, or else the first\n"
-        "condition that failed, with both values.",
+        "Tells for each packet line what is read from it, and for each signal whether it\n"
+        "matched, or else the first condition that failed, with both values. Tells of\n"
+        "lines that look like packets and can't be read, too.\n\n"
+        "With --source it follows one machine, log by log: tells at which line a signal\n"
+        "would have fired, and where counting began anew; at the end of the log, how far\n"
+        "it got to what it did not meet.",
         _explain_arguments,
     ),
     "check": (

@@ -65,6 +65,36 @@ def _packet_object(packet: Packet) -> dict[str, Any]:
     return shown
 
 
+def drop_words(drop: Drop) -> str:
+    """Say what is read from a packet line, in one line for people."""
+    head = [
+        f"packet at {moment_words(drop.time, drop.uptime)}",
+        *([] if drop.host is None else [f"host {drop.host}"]),
+        f'prefix "{drop.prefix}"',
+        f"verdict {drop.verdict}",
+        *([] if drop.repeat == 1 else [f"repeated {drop.repeat} times"]),
+    ]
+    return f"{', '.join(head)}: {_packet_words(drop.packet)}"
+
+
+def _packet_words(packet: Packet) -> str:
+    fields = " ".join(f"{name}={_quoted(value)}" for name, value in packet.fields.items())
+    flags = f"; flags {' '.join(packet.flags)}" if packet.flags else ""
+    quoted = "" if packet.embedded is None else f"; quotes [{_packet_words(packet.embedded)}]"
+    return f"{fields}{flags}{quoted}"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
+
+
+def moment_words(time: datetime | None, uptime: float | None) -> str:
+    """Say when a line was logged: by its stamp, else by its uptime."""
+    if time is not None:
+        return time.isoformat(" ")
+    return "no time" if uptime is None else f"{uptime} seconds of uptime"
+
+
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 

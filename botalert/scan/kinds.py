@@ -11,8 +11,9 @@ from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-from botalert.course import Present
+from botalert.course import Course, Piece, Present, moment_of
 from botalert.grammar import KernelReader
+from botalert.grammar.lines import text_of
 from botalert.grammar.ordinary import (
     CLOCK,
     COLUMNS,
@@ -28,12 +29,12 @@ from botalert.grammar.ordinary import (
 )
 from botalert.grammar.packets import canonical_address, protocol_name
 from botalert.match import Signal, field_values, flow_words, packet_values, sender_mac, source_named
-from botalert.model import Drop, Hit, Outcome, Packet
+from botalert.model import Drop, Outcome, Packet
 from botalert.scan.masks import Masks, Memory, numbers_in
 from botalert.tally import Tally
 from botalert.threshold import FLOWS
 from botalert.times import ALWAYS, Period, Span
-from botalert.windows import Rules
+from botalert.windows import Moment, Rules
 
 # What a row's own columns may tell; all else, its sender and its rule's prefix do.
 _TOLD_BY_ROWS = frozenset(
@@ -45,27 +46,25 @@ Value = Callable[[Row, str], str | None]
 """Gives what a threshold counts of a row and the address that its DST is."""
 
 
+def _address(_: Row, address: str) -> str:
+    return address
+
+
 class Watch(NamedTuple):
     """
-    A signal with a threshold, to which the order of a kind's packets matters.
+    A threshold, to which the order of a kind's packets matters.
 
     Attributes:
-        present: Where it counts them.
-        hit: What all of them have in common.
-        values: What its threshold counts.
+        course: What it is about.
+        pieces: Those of the log that is read.
+        piece: Where the packets are counted, until a silence.
+        values: What it counts.
     """
 
-    present: Present
-    hit: Hit
+    course: Course
+    pieces: list[Piece]
+    piece: Piece
     values: tuple[Value, ...]
-
-    def heed(self, moment: datetime, row: Row, address: str, line: str) -> bool:
-        """Count one packet; tell whether what follows may be counted in any order."""
-        values = tuple(value(row, address) for value in self.values)
-        self.present.add(
-            self.hit._replace(time=moment, destination=address, line=line, values=values)
-        )
-        return self.present.tally is not None
 
 
 class Kind:
@@ -81,6 +80,8 @@ class Kind:
     """
 
     __slots__ = (
+        "_clock",
+        "_moment",
         "_period",
         "_port",
         "_tallies",
@@ -102,33 +103,43 @@ class Kind:
         *,
         is_local: bool = False,
     ) -> None:
-        self.destinations: list[str] | None = [] if tallies or watches else None
+        self.destinations: list[str] | None = [] if tallies else None
         self.first = self.last = clock
         self._tallies = tallies
-        self._watches = watches
+        self._watches = list(watches)
         self._period = period
         self._port = port
-        self.is_plain = self._is_proven() and not watches
+        self._clock = ""
+        self._moment: Moment | None = None
+        self.is_plain = self._is_plain()
         self.is_local = is_local or not self.is_plain
 
-    def _is_proven(self) -> bool:
-        return all(tally.is_proven for tally in self._tallies)
+    def _is_plain(self) -> bool:
+        return not self._watches and all(tally.is_proven for tally in self._tallies)
 
-    def heed(self, row: Row, address: str, line: str) -> bool:
-        """
-        Give the tallies evidence, and the watches a packet.
-
-        Returns:
-            Whether there is a tally now where there was a watch.
-        """
-        for tally in self._tallies:
-            tally.prove(line)
-        self.is_plain = self._is_proven() and not self._watches
+    def ends_before(self, clock: str) -> bool:
+        """Tell whether what comes at *clock* may be counted in other tallies."""
         if not self._watches:
             return False
-        moment = self._period.moment(row[CLOCK])
-        # Each is to have it, also behind one that is done.
-        return sum(watch.heed(moment, row, address, line) for watch in self._watches) > 0
+        if clock != self._clock:
+            self._clock = clock
+            self._moment = moment_of(self._period.moment(clock), None)
+        return any(
+            watch.piece is not watch.pieces[-1] or watch.course.is_apart(watch.piece, self._moment)
+            for watch in self._watches
+        )
+
+    def heed(self, row: Row, address: str, line: bytes) -> None:
+        """Look at a packet as more than one of many; its clock was looked at before."""
+        for tally in self._tallies:
+            if not tally.is_proven:
+                tally.prove(text_of(line))
+        for watch in self._watches:
+            values = tuple([value(row, address) for value in watch.values])
+            watch.piece.stage.add(self._moment, values, 1)
+            if watch.course.is_done(watch.piece):
+                self._watches = [each for each in self._watches if each is not watch]
+        self.is_plain = self._is_plain()
 
     def settle(self) -> None:
         """Add what was counted to the tallies, and count anew."""
@@ -221,9 +232,12 @@ class Classifier:
         self._columns = columns_for({*masks.fields, *counted, "DPT"})
         self._places = {name: FIRST_COLUMN + at for at, name in enumerate(self._columns)}
         self._port_column = self._places["dport"]
-        self._told_by_columns = masks.fields & {
-            name for column in self._columns for name in COLUMNS[column]
-        }
+        # Of each field that is asked about and columns tell, which ones.
+        self._tellers = [
+            (field, names)
+            for field in sorted(masks.fields)
+            if (names := tuple(each for each in self._columns if field in COLUMNS[each]))
+        ]
         by_day, self._by_hour = (
             line_pattern(self._columns, any_program=reader.any_program, by_hour=by_hour)
             for by_hour in (False, True)
@@ -242,7 +256,7 @@ class Classifier:
         self._periods: Memory[tuple[str, str], Period | None] = Memory()
         self._rules: Memory[tuple[int, str, str, bool], _Rule | Kind] = Memory()
         self._flows: Memory[str, _Flow] = Memory()
-        self._packets: Memory[Row, int] = Memory()
+        self._told: Memory[Row, int] = Memory()
         self._destinations: Memory[str, int] = Memory()
 
     def kind_of(self, row: Row, line: bytes) -> Kind:
@@ -260,7 +274,7 @@ class Classifier:
             return rule
         if not self._span.holds_all(period):
             return ODD if self._span.holds_some(period) else UNWANTED
-        mask = rule.mask & flow.mask & self._packet_mask(row[FIRST_COLUMN:-1])
+        mask = rule.mask & flow.mask & self._told_mask(row)
         if self._asks_destination:
             mask &= self._destination_mask(row[DESTINATION])
         if not mask:
@@ -271,33 +285,28 @@ class Classifier:
         for signal in (self._signals[number] for number in numbers_in(mask)):
             source = source_named(signal.source, flow.source, flow.sender, rule.host)
             seen = self._seen_by(signal.name, source, rule.interface, flow.sender)
-            if isinstance(seen, Tally):
-                tallies.append(seen)
-                continue
-            is_local = True
-            if seen.tally is None:
-                watches.append(self._watch(seen, signal, source, row, flow, rule))
+            if isinstance(seen, Present):
+                moment = moment_of(period.moment(row[CLOCK]), None)
+                piece = seen.course.piece(seen.log, moment)
+                piece.tally.name(rule.interface, flow.sender)
+                tallies.append(piece.tally)
+                is_local = True
+                if not seen.course.is_done(piece):
+                    names = self._rules_of[signal.name].values
+                    values = tuple(self._value(name, row, flow, rule) for name in names)
+                    watches.append(Watch(seen.course, seen.pieces, piece, values))
             else:
-                seen.tally.name(rule.interface, flow.sender)
-                tallies.append(seen.tally)
+                tallies.append(seen)
         port = row[self._port_column]
         return Kind(tallies, period, row[CLOCK], port, watches, is_local=is_local)
-
-    def _watch(
-        self, present: Present, signal: Signal, source: str, row: Row, flow: _Flow, rule: _Rule
-    ) -> Watch:
-        port = row[self._port_column] or None
-        hit = Hit(signal.name, source, None, None, port, rule.interface, flow.sender, 1, "")
-        names = self._rules_of[signal.name].values
-        return Watch(present, hit, tuple(self._value(name, row, flow, rule) for name in names))
 
     def _value(self, name: str, row: Row, flow: _Flow, rule: _Rule) -> Value:
         """Give what tells *name* of rows that are of one kind with *row*."""
         places = self._places
         if name == "DST":
-            return lambda row, address: address
+            return _address
         if name == "SPT":
-            return lambda row, address: row[places["sport"]] or None
+            return lambda row, _: row[places["sport"]] or None
         protocol = protocol_name(row[places["protocol"]]) if "protocol" in places else None
         if name == FLOWS:
             return lambda row, address: flow_words(
@@ -309,7 +318,7 @@ class Classifier:
             "DPT": row[self._port_column] or None,
             "PROTO": protocol,
         }[name]
-        return lambda row, address: alike
+        return lambda _, __: alike
 
     def _period(self, row: Row) -> Period | None:
         key = (row[PERIOD], row[SENDER].partition(" ")[0])
@@ -359,12 +368,16 @@ class Classifier:
             mask &= self._masks.of(field, field_values(drop, field))
         return _Rule(mask, fields.get("IN"), drop.host)
 
-    def _packet_mask(self, texts: Row) -> int:
-        mask = self._packets.get(texts)
-        if mask is None:
-            packet = packet_of(self._columns, texts)
-            mask = self._packets.keep(texts, self._mask_of(packet, self._told_by_columns))
-        return mask
+    def _told_mask(self, row: Row) -> int:
+        """Give the signals that what columns tell does not fail."""
+        whole = self._masks.every
+        for field, names in self._tellers:
+            key = (field, *(row[self._places[name]] for name in names))
+            mask = self._told.get(key)
+            if mask is None:
+                mask = self._told.keep(key, self._mask_of(packet_of(names, key[1:]), (field,)))
+            whole &= mask
+        return whole
 
     def _destination_mask(self, text: str) -> int:
         """Give the signals that a packet to *text* does not fail."""

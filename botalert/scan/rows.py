@@ -13,7 +13,6 @@ from operator import itemgetter
 from socket import AF_INET, inet_pton
 
 from botalert.grammar import KernelReader
-from botalert.grammar.lines import text_of
 from botalert.grammar.ordinary import CLOCK, DESTINATION, PERIOD, Row
 from botalert.grammar.packets import canonical_address
 from botalert.match import Signal
@@ -85,17 +84,26 @@ class Rows:
                     packets -= 1
                     self._read(lines[index])
                 continue
+            if not kind.is_plain:
+                kind, destinations = self._heeded(kind, row, address, lines[index])
             destinations.append(address)
             clock = row[CLOCK]
             if clock > kind.last:
                 kind.last = clock
             elif clock < kind.first:
                 kind.first = clock
-            if not kind.is_plain and kind.heed(row, address, text_of(lines[index])):
-                # Nothing more can come of its order.
-                self.forget_local()
         self._unsettled += len(rows)
         return packets
+
+    def _heeded(self, kind: Kind, row: Row, address: str, line: bytes) -> tuple[Kind, list[str]]:
+        """Look at a packet as more than one of many; give its kind by now, and that's list."""
+        if kind.ends_before(row[CLOCK]):
+            kind.settle()
+            kind = self._new_kind(row, address, line)
+            kind.ends_before(row[CLOCK])
+        kind.heed(row, address, line)
+        assert kind.destinations is not None
+        return kind, kind.destinations
 
     def settle_if_many(self) -> bool:
         """Tell the tallies what was counted, if that was much; tell whether it was."""

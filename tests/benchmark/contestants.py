@@ -54,13 +54,15 @@ def write_config(
     ports: Sequence[str] = PORTS,
     *,
     as_one: bool = False,
+    threshold: str = "1 packet",
     logfile: Path = Path("absent.log"),
     statefile: Path = Path("absent.db"),
 ) -> Path:
     """Write a configuration with a signal for each of *ports*, or one for all; give its path."""
     asked = {"0": ", ".join(ports)} if as_one else {port: port for port in ports}
     signals = [
-        f"[port{name}]\nIN: {LAN}\nPROTO: TCP\nDPT: {each}\n" for name, each in asked.items()
+        f"[port{name}]\nIN: {LAN}\nPROTO: TCP\nDPT: {each}\nthreshold: {threshold}\n"
+        for name, each in asked.items()
     ]
     path.write_text(
         f"[DEFAULT]\nlogfile: {logfile}\nstatefile: {statefile}\n"

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from botalert.cli.arguments import SYSTEM_CONFIG
 from botalert.cli.standard_error import complain
 from botalert.config import Config, load
+from botalert.config.conditions import source_conditions
 from botalert.errors import UsageError
 from botalert.job.faults import Faults
 from botalert.job.logs import SelectedLog, configured_logs, named_logs
-from botalert.match import Signal
+from botalert.match import Condition, Signal
 from botalert.shipped import shipped
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ def chosen_signals(config: Config, name: str | None) -> Sequence[Signal]:
             f"There are: {known}"
         )
     return (signal,)
+
+
+def source_asked(signal: Signal, source: str | None, config: Config) -> list[Condition]:
+    """Give what a packet must have to come from the machine *source*; nothing for None."""
+    if source is None:
+        return []
+    try:
+        return source_conditions(source, signal.source, free_text=config.pattern is not None)
+    except ValueError as error:
+        raise UsageError(f"--source: {error}") from error
 
 
 def chosen_logs(options: Options, config: Config) -> list[SelectedLog]:

@@ -15,6 +15,7 @@ from botalert.cli.commands.common import (
     processors,
     progress_of,
     read_config,
+    source_asked,
 )
 from botalert.cli.output import (
     DETECTION_COLUMNS,
@@ -25,7 +26,6 @@ from botalert.cli.output import (
     table_width,
 )
 from botalert.config import Config
-from botalert.config.conditions import source_conditions
 from botalert.detect import Detection
 from botalert.errors import UsageError
 from botalert.job.logs import line_reader
@@ -79,12 +79,7 @@ def _print_table(config: Config, found: Iterable[Detection], counts: LineCounts 
 
 def _only(signal: Signal, source: str | None, config: Config) -> Signal:
     """Narrow *signal* to one machine."""
-    if source is None:
-        return signal
-    try:
-        asked = source_conditions(source, signal.source, free_text=config.pattern is not None)
-    except ValueError as error:
-        raise UsageError(f"--source: {error}") from error
+    asked = source_asked(signal, source, config)
     return signal._replace(conditions=(*signal.conditions, *asked))
 
 
