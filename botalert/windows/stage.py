@@ -190,6 +190,7 @@ class Stage:
             return self.latest
         if self.first is None:
             self.first = moment
+            self._tracks.reached = self._reached()
         if begins_stretch(self.last, moment):
             self._is_single = False
             self._tracks.begin_stretch()
@@ -203,6 +204,12 @@ class Stage:
         if self._rules.reach is None or self.first is None or time is None:
             return True
         return time - self.first.time <= self._rules.reach + _REACH
+
+    def _reached(self) -> int:
+        """Tell up to which time lines may count later than they seem to, behind others."""
+        if self.first is None or not self._is_single:
+            return -FOREVER
+        return self.first.time + _REACH
 
     def _look(self, packets: Packets) -> None:
         """See whether the threshold is met now."""
@@ -255,6 +262,7 @@ class Stage:
             whole._meet()
             return whole
         whole._tracks = self._tracks.copy()
+        whole._tracks.reached = whole._reached()
         whole._tracks.append(later._tracks, self.latest, goes_on=is_one)
         return whole
 
@@ -288,7 +296,7 @@ class Stage:
         stage.first, stage.last, stage.latest = (each and Moment(*each) for each in moments)
         if anew:
             return stage
-        stage._tracks = Tracks.of_parts(rules, tracks)
+        stage._tracks = Tracks.of_parts(rules, tracks, stage._reached())
         for each in opening:
             packets = Packets(*each)
             packets = packets._replace(values=tuple(packets.values))

@@ -16,21 +16,28 @@ end; of PACKETS, times with how many came then."""
 
 
 class Tracks:
-    """What is known at a moment of each measure: the last values of each of its groups."""
+    """
+    What is known at a moment of each measure: the last values of each of its groups.
 
-    __slots__ = ("_packets", "_rules", "groups", "until")
+    Attributes:
+        groups: Of each measure, the one that was active last being the last.
+        until: Up to which time each measure holds.
+        reached: Up to which time all may count later, behind what was read before.
+    """
 
-    def __init__(self, rules: Rules) -> None:
+    __slots__ = ("_packets", "_rules", "groups", "reached", "until")
+
+    def __init__(self, rules: Rules, reached: int = -FOREVER) -> None:
         self._rules = rules
+        self.reached = reached
         self.groups: list[dict[str, Tail]] = [{} for _ in rules.measures]
         # How many are in the tails of groups whose packets count.
         self._packets: dict[tuple[int, str], int] = {}
-        # Up to which time each measure holds.
         self.until = [-FOREVER] * len(rules.measures)
 
     def copy(self) -> "Tracks":
         """Give one that changes by itself."""
-        other = Tracks(self._rules)
+        other = Tracks(self._rules, self.reached)
         other.groups = [
             {name: dict(tail) for name, tail in groups.items()} for groups in self.groups
         ]
@@ -61,9 +68,9 @@ class Tracks:
         ]
 
     @classmethod
-    def of_parts(cls, rules: Rules, parts: list[Any]) -> "Tracks":
+    def of_parts(cls, rules: Rules, parts: list[Any], reached: int) -> "Tracks":
         """Make one of what :meth:`parts` gave."""
-        tracks = cls(rules)
+        tracks = cls(rules, reached)
         for number, (measure, groups) in enumerate(zip(rules.measures, parts, strict=True)):
             for name, tail in groups:
                 for value, at in tail:
@@ -75,6 +82,7 @@ class Tracks:
 
     def begin_stretch(self) -> None:
         """Begin the windows anew."""
+        self.reached = -FOREVER
         for number, measure in enumerate(self._rules.measures):
             if measure.window is not None:
                 self._forget(number)
@@ -98,7 +106,7 @@ class Tracks:
         if tail is None:
             tail = {}
             self._make_room(number, time)
-        groups[group] = tail  # The one that was active last is the last.
+        groups[group] = tail
         needed = measure.number
         if measure.what == PACKETS:
             tail[time] = tail.get(time, 0) + repeat
@@ -134,6 +142,8 @@ class Tracks:
         # Of days few are kept anyway.
         is_timed = measure.window is not None and measure.what != DAYS
         begin = time - self._rules.widths[number] if is_timed else -FOREVER
+        if begin <= self.reached:
+            begin = -FOREVER
         while groups:
             name, tail = next(iter(groups.items()))
             if len(groups) < MOST_GROUPS and self._last(number, tail) >= begin:
