@@ -21,6 +21,7 @@ from botalert.log.blocks import LineBlocks
 from botalert.match import IDENTITIES, REFUSED, Condition, Signal, matches
 from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
+from botalert.scan.masks import Masks, Matcher
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
 from botalert.times import ALWAYS, Span, StampReader, zone_named
@@ -325,6 +326,15 @@ def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span):
     for block in blocks_of(log, cuts):
         scanning.scan(block)
     assert told(united(scanning.take())) == told(plainly(log, asked, by, span))
+
+
+@given(logs(), st.lists(signals(), max_size=6), readers())
+def test_a_matcher_gives_the_signals_that_match(log, asked, by):
+    """Also of values that it has met before, and of signals that ask the same."""
+    matcher = Matcher(Masks(asked))
+    for drop in map(by.read, log):
+        if isinstance(drop, Drop):
+            assert matcher.met_by(drop) == [each for each in asked if matches(drop, each)]
 
 
 @given(logs(), signals(), readers())

@@ -28,9 +28,9 @@ from botalert.grammar.ordinary import (
     packet_of,
 )
 from botalert.grammar.packets import canonical_address, protocol_name
-from botalert.match import Signal, field_values, flow_words, packet_values, sender_mac, source_named
+from botalert.match import field_values, flow_words, packet_values, sender_mac, source_named
 from botalert.model import Drop, Outcome, Packet
-from botalert.scan.masks import Masks, Memory, numbers_in
+from botalert.scan.masks import Masks, Memory
 from botalert.tally import Tally
 from botalert.threshold import FLOWS
 from botalert.times import ALWAYS, Period, Span
@@ -201,7 +201,7 @@ class Classifier:
     Looks into lines to tell of what kind they are.
 
     Args:
-        signals: What is looked for; they ask for nothing that rows do not tell.
+        masks: Of the signals; they ask for nothing that rows do not tell.
         rules: Those of signals that have thresholds.
         reader: Reads single lines.
         span: Which packets count.
@@ -214,15 +214,14 @@ class Classifier:
 
     def __init__(
         self,
-        signals: Sequence[Signal],
+        masks: Masks,
         rules: Mapping[str, Rules],
         reader: KernelReader,
         span: Span,
         seen_by: Finder,
     ) -> None:
-        self._signals = signals
         self._rules_of = rules
-        self._masks = masks = Masks(signals)
+        self._masks = masks
         self._reader = reader
         self._span = span
         self._seen_by = seen_by
@@ -282,7 +281,7 @@ class Classifier:
         tallies: list[Tally] = []
         watches: list[Watch] = []
         is_local = False
-        for signal in (self._signals[number] for number in numbers_in(mask)):
+        for signal in self._masks.signals_in(mask):
             source = source_named(signal.source, flow.source, flow.sender, rule.host)
             seen = self._seen_by(signal.name, source, rule.interface, flow.sender)
             if isinstance(seen, Present):

@@ -11,14 +11,20 @@ SIGCOMM 1998).  So thirty signals cost no more than one.
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
-from botalert.match import Condition, Signal
+from botalert.match import Condition, Signal, field_values
+from botalert.model import Drop
 
 MOST_REMEMBERED = 65536
+# A line may have any text, a prefix of some KB.
+_LONGEST_REMEMBERED = 255
 
 
 class Masks:
     """
     The conditions of some signals, by the field that they ask about.
+
+    Args:
+        signals: The signals, in the order of their bits.
 
     Attributes:
         every: All signals.
@@ -26,14 +32,16 @@ class Masks:
     """
 
     def __init__(self, signals: Sequence[Signal]) -> None:
+        self._signals = signals
         self.every = (1 << len(signals)) - 1
-        by_field: dict[str, dict[Condition, int]] = {}
+        askers: dict[Condition, int] = {}
         for number, signal in enumerate(signals):
             for condition in signal.conditions:
-                bits = by_field.setdefault(condition.field, {})
-                bits[condition] = bits.get(condition, 0) | 1 << number
-        self._by_field = {field: tuple(bits.items()) for field, bits in by_field.items()}
-        self.fields = frozenset(by_field)
+                askers[condition] = askers.get(condition, 0) | 1 << number
+        self._by_field: dict[str, list[tuple[Condition, int]]] = {}
+        for condition, bits in askers.items():
+            self._by_field.setdefault(condition.field, []).append((condition, bits))
+        self.fields = frozenset(self._by_field)
 
     def of(self, field: str, values: Sequence[str]) -> int:
         """Give the signals that a packet with *values* of *field*, or none, does not fail."""
@@ -42,6 +50,15 @@ class Masks:
             if mask & bits and not condition.holds(values):
                 mask &= ~bits
         return mask
+
+    def signals_in(self, mask: int) -> list[Signal]:
+        """Give the signals in *mask*, in their order."""
+        found = []
+        while mask:
+            lowest = mask & -mask
+            found.append(self._signals[lowest.bit_length() - 1])
+            mask ^= lowest
+        return found
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -59,11 +76,33 @@ class Memory(dict[Key, Value]):
         return value
 
 
-def numbers_in(mask: int) -> list[int]:
-    """Give the numbers of the signals in *mask*, ascending."""
-    numbers = []
-    while mask:
-        lowest = mask & -mask
-        numbers.append(lowest.bit_length() - 1)
-        mask ^= lowest
-    return numbers
+class Matcher:
+    """
+    Tells which signals a packet meets.
+
+    Args:
+        masks: Of the signals.
+    """
+
+    def __init__(self, masks: Masks) -> None:
+        self._masks = masks
+        # Of many destinations most need not be looked at: other fields decide before.
+        fields = sorted(masks.fields, key=lambda field: (field == "DST", field))
+        self._known: dict[str, Memory[tuple[str, ...], int]] = {each: Memory() for each in fields}
+
+    def met_by(self, drop: Drop) -> list[Signal]:
+        """Give the signals that *drop* meets by :func:`botalert.match.matches`, in their order."""
+        if not drop.packet.fields.get("SRC"):
+            return []
+        met = self._masks.every
+        for field, known in self._known.items():
+            values = field_values(drop, field)
+            mask = known.get(values)
+            if mask is None:
+                mask = self._masks.of(field, values)
+                if sum(map(len, values)) <= _LONGEST_REMEMBERED:
+                    known.keep(values, mask)
+            met &= mask
+            if not met:
+                break
+        return self._masks.signals_in(met)

@@ -15,9 +15,8 @@ from socket import AF_INET, inet_pton
 from botalert.grammar import KernelReader
 from botalert.grammar.ordinary import CLOCK, DESTINATION, PERIOD, Row
 from botalert.grammar.packets import canonical_address
-from botalert.match import Signal
 from botalert.scan.kinds import ODD, STRANGE, Classifier, Finder, Kind
-from botalert.scan.masks import Memory
+from botalert.scan.masks import Masks, Memory
 from botalert.times import Span
 from botalert.windows import Rules
 
@@ -31,7 +30,7 @@ class Rows:
     Counts the packets of blocks in tallies.
 
     Args:
-        signals: What is looked for.
+        masks: Of the signals.
         rules: Those of signals that have thresholds.
         reader: Reads single lines.
         span: Which packets count.
@@ -41,14 +40,14 @@ class Rows:
 
     def __init__(
         self,
-        signals: Sequence[Signal],
+        masks: Masks,
         rules: Mapping[str, Rules],
         reader: KernelReader,
         span: Span,
         seen_by: Finder,
         read: Callable[[bytes], None],
     ) -> None:
-        self._classifier = Classifier(signals, rules, reader, span, seen_by)
+        self._classifier = Classifier(masks, rules, reader, span, seen_by)
         self._read = read
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._local: dict[tuple[object, ...], Kind] = {}

@@ -6,13 +6,15 @@ cut, and how often kinds are settled, changes nothing.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from botalert.course import Course, Present, Tallies, rules_of, unite, weight
 from botalert.grammar import AutoReader, KernelReader, LineReader
 from botalert.grammar.ordinary import COUNTED, UNTOLD
-from botalert.match import Signal, counted_values, matches, sender_mac, source_of
+from botalert.match import Signal, counted_values, sender_mac, source_of
 from botalert.model import Drop, Hit, Outcome
+from botalert.scan.masks import Masks, Matcher
 from botalert.scan.sieve import Sieve
 from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tally
 from botalert.times import ALWAYS, Span
@@ -21,8 +23,8 @@ from botalert.windows import Rules
 if TYPE_CHECKING:
     from botalert.scan.rows import Rows
 
-# So many lines at first are read one by one, for one signal.
-_FEW_LINES = 40
+# So many lines at first are read one by one, whatever is looked for.
+_FEW_LINES = 100
 # What thresholds remember is weighed after so many lines: each may add to it.
 _MOST_UNWEIGHED = 1 << 15
 
@@ -102,7 +104,7 @@ class Scanner:
         # Importing what reads rows, and compiling its pattern, takes longer than
         # reading a few lines.
         self._rows: Rows | None = None
-        self._few_left = _FEW_LINES // max(len(signals), 1)
+        self._few_left = _FEW_LINES
         self._kernel: KernelReader | None = None
         if isinstance(kernel, KernelReader):
             if counts is None:
@@ -166,6 +168,14 @@ class Scanner:
         """About how much room is taken by what was found, in KB."""
         return self._weight
 
+    @cached_property
+    def _masks(self) -> Masks:
+        return Masks(self._signals)
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        return Matcher(self._masks)
+
     def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
         """Scan *text*, whose lines are *lines*, each with its end."""
         if self._counts is not None:
@@ -180,7 +190,7 @@ class Scanner:
             from botalert.scan.rows import Rows
 
             self._rows = Rows(
-                self._signals, self._rules, self._kernel, self._span, self._seen, self._read
+                self._masks, self._rules, self._kernel, self._span, self._seen, self._read
             )
         packets = self._rows.scan(text, lines)
         if self._counts is not None:
@@ -207,11 +217,10 @@ class Scanner:
             self._counts.packets += isinstance(outcome, Drop)
             self._counts.unparsed += outcome is Outcome.UNPARSED
         if isinstance(outcome, Drop) and self._span.holds(outcome.time):
-            for signal in self._signals:
-                if matches(outcome, signal):
-                    hit = hit_of(outcome, signal, self._rules.get(signal.name))
-                    seen = self._seen(hit.signal, hit.source, hit.interface, hit.mac)
-                    seen.add(hit)
+            for signal in self._matcher.met_by(outcome):
+                hit = hit_of(outcome, signal, self._rules.get(signal.name))
+                seen = self._seen(hit.signal, hit.source, hit.interface, hit.mac)
+                seen.add(hit)
 
     def _seen(
         self, signal: str, source: str, interface: str | None, mac: str | None
