@@ -329,11 +329,6 @@ def test_nothing_is_left_behind_when_the_scan_is_ended(endless, how):
     _, process = endless
     workers = feed(process, LINES)
     process.send_signal(how)
-    if how is signal.SIGINT:
-        # A terminal's goes to who writes, too.  By itself it is looked at behind a
-        # read that it came just before (CPython's signal module), so without end.
-        with suppress(BrokenPipeError):
-            process.stdin.close()
     assert process.wait(10) == (130 if how is signal.SIGINT else -how)
     assert gone(workers)
     assert process.stderr.read() == b""
