@@ -66,9 +66,15 @@ class Follower:
         self._course.add(hit, _LOG)
         piece = self._piece()
         assert piece is not None
-        if piece is not before:
+        if before is None:
             self._since = place
-        if before is not None and moment is not None:
+        elif piece is not before and before.stage.latest is None:
+            # Lines without a time may stand behind a silence, but here nothing is before them.
+            piece = before.merged(piece)
+            self._course.logs[_LOG] = [piece]
+        elif moment is not None:
+            if piece is not before:
+                self._since = place
             told += self._began_anew(before, piece, last, moment)
         if piece.stage.is_met:
             self._is_met = True
