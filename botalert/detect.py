@@ -6,6 +6,7 @@ A detection is a tally that met its signal's threshold.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from botalert.course import Tallies, met
@@ -56,13 +57,23 @@ class Alert(NamedTuple):
 def is_ignored(detection: Detection, conditions: Iterable[Condition]) -> bool:
     """Tell whether the machine that *detection* is about is one that *conditions* ignore."""
     names = (detection.source, *detection.tally.macs)
+    first, last = _ends(detection.source)
     return any(
-        test.holds(name)
+        any(test.holds(name) for name in names) or (test.holds(first) and test.holds(last))
         for condition in conditions
         if condition.ignores
         for test in condition.barred
-        for name in names
     )
+
+
+def _ends(source: str) -> tuple[str, str]:
+    """Give the first and the last address of *source*, behind a host if it has one."""
+    text = source.rpartition(" ")[2]
+    try:
+        network = ip_network(text)
+    except ValueError:
+        return text, text
+    return str(network.network_address), str(network.broadcast_address)
 
 
 def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:

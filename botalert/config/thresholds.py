@@ -16,6 +16,8 @@ _EXAMPLE = "Write one as 5 DST in 1h, 20 DST per DPT in 5m, 10 packets in 2m or 
 # Millions would have to be remembered of each source.
 _HIGHEST = 100_000
 NEVER = "never"
+# A hundred years; what comes of much more is no time any more.
+_LONGEST = 36500 * SECONDS["d"]
 
 
 def read_duration(text: str) -> int:
@@ -26,7 +28,7 @@ def read_duration(text: str) -> int:
         ValueError: It is none.
     """
     found = _DURATION.fullmatch(text.strip())
-    if found is None or not int(found[1]):
+    if found is None or not 0 < int(found[1]) * SECONDS[found[2]] <= _LONGEST:
         raise ValueError(f"{text!r} is not a time. Write a number with s, m, h, d or w: 90s, 30d")
     return int(found[1]) * SECONDS[found[2]]
 

@@ -232,7 +232,9 @@ class Sharing:
         self._files = list(files)
         self._held = ExitStack()
         self._search = search
-        self._jobs = jobs
+        # What a threshold needs of a part is known at its end, so each worker would
+        # hold all of its share: with many sources that was ten times the memory.
+        self._jobs = 1 if search.rules else jobs
         self._meter = meter
         self._counter: Counter = _to_nobody if meter is None else meter.read
         self._own = Worker(self._files, search, self._counter)
@@ -295,7 +297,7 @@ class Sharing:
         for block in rest:
             scanner.scan(block)
             scanned_bytes += len(block)
-            if scanned_bytes >= SHARED_BYTES and self._jobs > 1 and not self._search.rules:
+            if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
                 break
             if parts := self._own.taken_if_many():
                 self._is_all_held = False
@@ -345,17 +347,12 @@ class Sharing:
             task
             for number, shape in enumerate(shapes)
             if number not in without
-            for task in _ranges(number, shape, self._range_bytes(shape))
+            for task in _ranges(number, shape)
         ]
         # Archives first: they can't be cut, and take longest.
         tasks.sort(key=lambda task: not shapes[task.file].is_packed)
         if tasks:
             yield from self._shared(tasks)
-
-    def _range_bytes(self, shape: "_Shape") -> int:
-        """Give how large the ranges of a file are."""
-        # Where the order of packets matters, each range has courses of its own.
-        return max(-(-shape.size // self._jobs), RANGE_BYTES) if self._search.rules else RANGE_BYTES
 
     def _scan_alone(self, number: int) -> Iterator[Answer]:
         """Scan what only one process can read."""
@@ -510,13 +507,13 @@ def _shape_of(path: str) -> _Shape:
     return _Shape(True, unpack.is_packed(path), size)
 
 
-def _ranges(number: int, shape: _Shape, range_bytes: int) -> Iterator[Range]:
+def _ranges(number: int, shape: _Shape) -> Iterator[Range]:
     """Cut a file into tasks; who reads the last range reads what is added meanwhile, too."""
     place = _place(number)
-    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), range_bytes)
+    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), RANGE_BYTES)
     for start in starts:
         is_last = start == starts[-1]
-        yield Range(place + start, number, start, None if is_last else start + range_bytes)
+        yield Range(place + start, number, start, None if is_last else start + RANGE_BYTES)
 
 
 def _place(number: int) -> int:

@@ -266,13 +266,18 @@ class State:
         Forget *source*, or only what *signal* found of it.
 
         Returns:
-            How many detections were forgotten.
+            How many detections were forgotten; or of how many signals the counts
+            were that had led to none.
         """
         parameters = (source,) if signal is None else (source, signal)
         where = "WHERE source = ?" + ("" if signal is None else " AND signal = ?")
         with self._transaction() as connection:
+            counted = connection.execute(
+                f"SELECT count(DISTINCT signal) FROM tally {where}", parameters
+            ).fetchone()[0]
             connection.execute(f"DELETE FROM tally {where}", parameters)
-            return connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
+            alerts = connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
+            return alerts or int(counted)
 
     def _alerts(self, chosen: str) -> Iterator[Alert]:
         # A log's name orders what several logs tell of one source, as a run
