@@ -844,13 +844,18 @@ def test_a_name_that_stands_for_nothing_is_a_fault(write, text, expected):
             "web: ::1",
             "1 [DEFAULT] lan: is not given, and '@lan' stands for it. Write lan: eth1",
         ),
+        (
+            "lan: ,",
+            "web: ::1",
+            "2 [DEFAULT] lan: is not given, and '@lan' stands for it. Write lan: eth1",
+        ),
     ],
 )
 def test_a_bad_name_is_told_once_where_it_stands(write, default, hosts, expected):
     """However many conditions ask for it."""
     lan = default if default.startswith("lan:") else default or "lan: eth1"
     if "is not given" in expected:
-        lan = ""
+        lan = default
     uses = "SRC: @web\nIN: @lan\nDST: !@web, @lan_networks\n"
     text = f"[DEFAULT]\n{lan}\n[hosts]\n{hosts}\n{MINIMAL}{uses}[more]\n{uses}"
     told = [fault for fault in faults(write(text)) if "'@web' is not defined" not in fault]

@@ -379,7 +379,7 @@ class _Builder:
         for name in self._source.own_keys(HOSTS):
             if name.casefold() in names:
                 self.fault(HOSTS, name, "is there twice, but for its case. Remove one.")
-            if self._text(HOSTS, name):
+            if split_list(self._text(HOSTS, name)):
                 names[name.casefold()] = self._read_host(name)
         names["lan"] = self._read(DEFAULT, "lan", read_interfaces) or ()
         names["lan_networks"] = self._read(DEFAULT, "lan_networks", read_networks) or ()
@@ -399,9 +399,11 @@ class _Builder:
             known = (f"@{each}" for each in self._names)
             hint = suggestion(f"@{name}", known) or f"Write in [hosts] {name}: 192.168.1.5"
             raise ValueError(f"'@{name}' is not defined. {hint}")
-        if key == "lan" and not self._default("lan"):
-            # Told once, however many signals ask for it.
+        # Told once, however many signals ask for it.
+        if key == "lan" and not split_list(self._default("lan")):
             self.fault(DEFAULT, "lan", "is not given, and '@lan' stands for it. Write lan: eth1")
+        if key == "lan_networks" and not split_list(self._default("lan_networks")):
+            self.fault(DEFAULT, key, f"names none, and '@{key}' stands for it. Remove the key")
         return self._names[key]
 
     # Signals.
