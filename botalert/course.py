@@ -124,13 +124,15 @@ class Course:
 
     def is_apart(self, piece: Piece, moment: Moment | None) -> bool:
         """Tell whether a silence may lie between *piece* and a line logged at *moment*."""
+        latest = piece.stage.latest
+        least = self.rules.least_silence
+        if latest is not None and moment is not None and moment.time - latest.time <= least:
+            return False  # As nearly always.
         if self.is_done(piece):
             return False
-        if piece.stage.latest is None and piece.stage.lines:
+        if latest is None and piece.stage.lines:
             # What stands before lines without a time may be long ago.
             return moment is not None
-        rules = self.rules
-        least = rules.silence if rules.realert is None else min(rules.silence, rules.realert)
         return _gap(piece.stage, moment) > least
 
     def merge(self, later: "Course") -> None:

@@ -12,7 +12,7 @@ from plain import fold, told
 
 from botalert.config.conditions import read_condition, read_ignored
 from botalert.config.thresholds import read_threshold
-from botalert.course import Tallies, rules_of
+from botalert.course import Tallies, moment_of, rules_of
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
@@ -21,6 +21,7 @@ from botalert.log.blocks import LineBlocks
 from botalert.match import IDENTITIES, REFUSED, Condition, Signal, matches
 from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
+from botalert.scan.clock import Clock
 from botalert.scan.masks import Masks, Matcher
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
@@ -335,6 +336,20 @@ def test_a_matcher_gives_the_signals_that_match(log, asked, by):
     for drop in map(by.read, log):
         if isinstance(drop, Drop):
             assert matcher.met_by(drop) == [each for each in asked if matches(drop, each)]
+
+
+@given(
+    st.sampled_from(["Nov 20 ", "2026-11-20T", "2026-11-20T23:", "1972-02-29 "]),
+    st.lists(st.times().map(str), max_size=5),
+    st.sampled_from(["UTC", "America/St_Johns", "Australia/Lord_Howe"]).map(zone_named),
+)
+def test_a_clock_tells_the_moments_of_its_period(beginning, texts, zone):
+    """A day's or an hour's, one after the other or the same again."""
+    period = StampReader(NOW, zone).period(beginning, "")
+    clock = Clock(period)
+    for text in texts:
+        told = text.partition(":")[2] if beginning.endswith(":") else text
+        assert clock.moment(told) == moment_of(period.moment(told), None)
 
 
 @given(logs(), signals(), readers())

@@ -7,11 +7,11 @@ and its other lines are only counted.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-from botalert.course import Course, Piece, Present, moment_of
+from botalert.course import Course, Piece, Present
 from botalert.grammar import KernelReader
 from botalert.grammar.lines import text_of
 from botalert.grammar.ordinary import (
@@ -30,11 +30,12 @@ from botalert.grammar.ordinary import (
 from botalert.grammar.packets import canonical_address, protocol_name
 from botalert.match import field_values, flow_words, packet_values, sender_mac, source_named
 from botalert.model import Drop, Outcome, Packet
+from botalert.scan.clock import Clock
 from botalert.scan.masks import Masks, Memory
 from botalert.tally import Tally
 from botalert.threshold import FLOWS
 from botalert.times import ALWAYS, Period, Span
-from botalert.windows import Moment, Rules
+from botalert.windows import Rules
 
 # What a row's own columns may tell; all else, its sender and its rule's prefix do.
 _TOLD_BY_ROWS = frozenset(
@@ -43,11 +44,25 @@ _TOLD_BY_ROWS = frozenset(
 
 
 Value = Callable[[Row, str], str | None]
-"""Gives what a threshold counts of a row and the address that its DST is."""
+"""Gives what is known of a row and the address that its DST is."""
+
+Values = Callable[[Row, str], tuple[str | None, ...]]
+"""Gives all that a threshold counts of these."""
 
 
 def _address(_: Row, address: str) -> str:
     return address
+
+
+def _only_address(_: Row, address: str) -> tuple[str]:
+    return (address,)
+
+
+def _together(values: Sequence[Value]) -> Values:
+    """Give all of *values* at once."""
+    if list(values) == [_address]:
+        return _only_address  # As most thresholds ask.
+    return lambda row, address: tuple([value(row, address) for value in values])
 
 
 class Watch(NamedTuple):
@@ -64,7 +79,7 @@ class Watch(NamedTuple):
     course: Course
     pieces: list[Piece]
     piece: Piece
-    values: tuple[Value, ...]
+    values: Values
 
 
 class Kind:
@@ -81,10 +96,9 @@ class Kind:
 
     __slots__ = (
         "_clock",
-        "_moment",
-        "_period",
         "_port",
         "_tallies",
+        "_unproven",
         "_watches",
         "destinations",
         "first",
@@ -96,64 +110,66 @@ class Kind:
     def __init__(
         self,
         tallies: Sequence[Tally],
-        period: Period,
-        clock: str,
+        clock: Clock,
+        first: str,
         port: str,
         watches: Sequence[Watch] = (),
         *,
         is_local: bool = False,
     ) -> None:
         self.destinations: list[str] | None = [] if tallies else None
-        self.first = self.last = clock
+        self.first = self.last = first
         self._tallies = tallies
+        self._unproven = _unproven(tallies)
         self._watches = list(watches)
-        self._period = period
+        self._clock = clock
         self._port = port
-        self._clock = ""
-        self._moment: Moment | None = None
-        self.is_plain = self._is_plain()
+        self.is_plain = not (self._watches or self._unproven)
         self.is_local = is_local or not self.is_plain
-
-    def _is_plain(self) -> bool:
-        return not self._watches and all(tally.is_proven for tally in self._tallies)
 
     def ends_before(self, clock: str) -> bool:
         """Tell whether what comes at *clock* may be counted in other tallies."""
         if not self._watches:
             return False
-        if clock != self._clock:
-            self._clock = clock
-            self._moment = moment_of(self._period.moment(clock), None)
-        return any(
-            watch.piece is not watch.pieces[-1] or watch.course.is_apart(watch.piece, self._moment)
-            for watch in self._watches
-        )
+        moment = self._clock.moment(clock)
+        for course, pieces, piece, _ in self._watches:
+            if piece is not pieces[-1] or course.is_apart(piece, moment):
+                return True
+        return False
 
-    def heed(self, row: Row, address: str, line: bytes) -> None:
-        """Look at a packet as more than one of many; its clock was looked at before."""
-        for tally in self._tallies:
-            if not tally.is_proven:
-                tally.prove(text_of(line))
+    def heed(self, row: Row, address: str, lines: Sequence[bytes], index: int) -> None:
+        """Look at a packet as more than one of many; its line is that of *lines* at *index*."""
+        if self._unproven:
+            line = text_of(lines[index])
+            for tally in self._unproven:
+                tally.prove(line)
+            self._unproven = _unproven(self._unproven)
+        moment = self._clock.moment(row[CLOCK])
         for watch in self._watches:
-            values = tuple([value(row, address) for value in watch.values])
-            watch.piece.stage.add(self._moment, values, 1)
-            if watch.course.is_done(watch.piece):
+            course, _, piece, values = watch
+            piece.stage.add(moment, values(row, address), 1)
+            if piece.stage.is_met and course.is_done(piece):
                 self._watches = [each for each in self._watches if each is not watch]
-        self.is_plain = self._is_plain()
+        self.is_plain = not (self._watches or self._unproven)
 
     def settle(self) -> None:
         """Add what was counted to the tallies, and count anew."""
         if not self.destinations:
             return
-        first, last = self._period.moment(self.first), self._period.moment(self.last)
+        period = self._clock.period
+        first, last = period.moment(self.first), period.moment(self.last)
         for tally in self._tallies:
             tally.count(first, last, self.destinations, self._port)
         self.destinations.clear()
 
 
+def _unproven(tallies: Iterable[Tally]) -> list[Tally]:
+    return [tally for tally in tallies if not tally.is_proven]
+
+
 # What needs no counting: packets that no signal wants (UNWANTED), lines that are
 # no packets (STRANGE), and lines that have to be read one by one (ODD).
-_NEVER = Period(datetime.min, datetime.min)
+_NEVER = Clock(Period(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)))
 UNWANTED = Kind((), _NEVER, "", "")
 STRANGE = Kind((), _NEVER, "", "")
 ODD = Kind((), _NEVER, "", "")
@@ -252,7 +268,7 @@ class Classifier:
         self._asks_destination = "DST" in masks.fields
         if self._asks_destination:
             self.key = lambda row: (*shared(row), self._destination_mask(row[DESTINATION]))
-        self._periods: Memory[tuple[str, str], Period | None] = Memory()
+        self._clocks: Memory[tuple[str, str], Clock | None] = Memory()
         self._rules: Memory[tuple[int, str, str, bool], _Rule | Kind] = Memory()
         self._flows: Memory[str, _Flow] = Memory()
         self._told: Memory[Row, int] = Memory()
@@ -260,19 +276,19 @@ class Classifier:
 
     def kind_of(self, row: Row, line: bytes) -> Kind:
         """Look into *line*, whose columns are *row*; its DST is sound."""
-        period = self._period(row)
+        clock = self._clock(row)
         flow = self._flows.get(row[FLOW]) or self._flows.keep(row[FLOW], self._flow_of(row[FLOW]))
-        if period is None:
+        if clock is None:
             # A day in which clocks jump may have hours in which they don't.
             self.rows = self._by_hour.findall
             return ODD
         if not flow.source:
             return ODD
-        rule = self._rule(row, flow, period, line)
+        rule = self._rule(row, flow, clock.period, line)
         if isinstance(rule, Kind):
             return rule
-        if not self._span.holds_all(period):
-            return ODD if self._span.holds_some(period) else UNWANTED
+        if not self._span.holds_all(clock.period):
+            return ODD if self._span.holds_some(clock.period) else UNWANTED
         mask = rule.mask & flow.mask & self._told_mask(row)
         if self._asks_destination:
             mask &= self._destination_mask(row[DESTINATION])
@@ -285,19 +301,18 @@ class Classifier:
             source = source_named(signal.source, flow.source, flow.sender, rule.host)
             seen = self._seen_by(signal.name, source, rule.interface, flow.sender)
             if isinstance(seen, Present):
-                moment = moment_of(period.moment(row[CLOCK]), None)
-                piece = seen.course.piece(seen.log, moment)
+                piece = seen.course.piece(seen.log, clock.moment(row[CLOCK]))
                 piece.tally.name(rule.interface, flow.sender)
                 tallies.append(piece.tally)
                 is_local = True
                 if not seen.course.is_done(piece):
                     names = self._rules_of[signal.name].values
-                    values = tuple(self._value(name, row, flow, rule) for name in names)
-                    watches.append(Watch(seen.course, seen.pieces, piece, values))
+                    values = [self._value(name, row, flow, rule) for name in names]
+                    watches.append(Watch(seen.course, seen.pieces, piece, _together(values)))
             else:
                 tallies.append(seen)
         port = row[self._port_column]
-        return Kind(tallies, period, row[CLOCK], port, watches, is_local=is_local)
+        return Kind(tallies, clock, row[CLOCK], port, watches, is_local=is_local)
 
     def _value(self, name: str, row: Row, flow: _Flow, rule: _Rule) -> Value:
         """Give what tells *name* of rows that are of one kind with *row*."""
@@ -319,11 +334,12 @@ class Classifier:
         }[name]
         return lambda _, __: alike
 
-    def _period(self, row: Row) -> Period | None:
+    def _clock(self, row: Row) -> Clock | None:
         key = (row[PERIOD], row[SENDER].partition(" ")[0])
-        if key not in self._periods:
-            self._periods.keep(key, self._reader.stamps.period(*key))
-        return self._periods[key]
+        if key not in self._clocks:
+            period = self._reader.stamps.period(*key)
+            self._clocks.keep(key, period and Clock(period))
+        return self._clocks[key]
 
     def _flow_of(self, text: str) -> _Flow:
         front, _, source = text.rpartition(" SRC=")

@@ -84,7 +84,7 @@ class Rows:
                     self._read(lines[index])
                 continue
             if not kind.is_plain:
-                kind, destinations = self._heeded(kind, row, address, lines[index])
+                kind, destinations = self._heeded(kind, row, address, lines, index)
             destinations.append(address)
             clock = row[CLOCK]
             if clock > kind.last:
@@ -94,13 +94,14 @@ class Rows:
         self._unsettled += len(rows)
         return packets
 
-    def _heeded(self, kind: Kind, row: Row, address: str, line: bytes) -> tuple[Kind, list[str]]:
+    def _heeded(
+        self, kind: Kind, row: Row, address: str, lines: Sequence[bytes], index: int
+    ) -> tuple[Kind, list[str]]:
         """Look at a packet as more than one of many; give its kind by now, and that's list."""
         if kind.ends_before(row[CLOCK]):
             kind.settle()
-            kind = self._new_kind(row, address, line)
-            kind.ends_before(row[CLOCK])
-        kind.heed(row, address, line)
+            kind = self._new_kind(row, address, lines[index])
+        kind.heed(row, address, lines, index)
         assert kind.destinations is not None
         return kind, kind.destinations
 

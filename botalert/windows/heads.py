@@ -24,24 +24,27 @@ class Heads:
 
     def add(self, packets: Packets, counted: Counted) -> None:
         """Keep *packets*, of which the rules say what counts, if they bring one."""
-        # All of the measures count them, also behind one that needs them.
-        if sum([self._is_new(packets, *each) for each in counted]):
+        if self.are_needed(packets.repeat, counted):
             self.opening.append(packets)
 
-    def _is_new(self, packets: Packets, number: int, group: str, value: Value) -> bool:
-        measure = self._rules.measures[number]
-        groups = self._seen[number]
-        seen = groups.get(group)
-        if seen is None:
-            if len(groups) >= MOST_GROUPS:
-                return False
-            seen = groups[group] = {}
-        if measure.what == PACKETS:
-            count = seen.get(PACKETS, 0)
-            seen[PACKETS] = count + packets.repeat
-            return count < measure.number
-        # Of days any may matter: what stands before makes one of the first of them.
-        if value in seen or (len(seen) >= measure.number and measure.what != DAYS):
-            return False
-        seen[value] = 1
-        return True
+    def are_needed(self, repeat: int, counted: Counted) -> bool:
+        """Count packets, and tell whether they bring one."""
+        is_new = False
+        # All of the measures count them, also behind one that needs them.
+        for number, group, value in counted:
+            what, needed = self._rules.needs[number]
+            groups = self._seen[number]
+            seen = groups.get(group)
+            if seen is None:
+                if len(groups) >= MOST_GROUPS:
+                    continue
+                seen = groups[group] = {}
+            if what == PACKETS:
+                count = seen.get(PACKETS, 0)
+                seen[PACKETS] = count + repeat
+                is_new = is_new or count < needed
+            # Of days any may matter: what stands before makes one of the first of them.
+            elif (len(seen) < needed or what == DAYS) and value not in seen:
+                seen[value] = 1
+                is_new = True
+        return is_new

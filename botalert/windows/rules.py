@@ -3,7 +3,7 @@ What a threshold asks, made ready, and what it is told of a line.
 """
 
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from botalert.threshold import DAYS, PACKETS, SECONDS, Measure, Threshold
 
@@ -63,7 +63,9 @@ class Rules:
         values: The fields whose values count, and FLOWS.
         silence: After how long without a packet all begins anew, in microseconds.
         realert: After how long a detection is followed by another; None for never.
+        least_silence: The shorter of both.
         widths: How far the first and the last may be apart, of each measure.
+        needs: Of each measure what counts and how many there must be.
         reach: How long what was before may matter; None for any time.
     """
 
@@ -76,25 +78,24 @@ class Rules:
         self.values = tuple(
             dict.fromkeys(each for each in asked if each not in (None, PACKETS, DAYS))
         )
+        self.needs = tuple((measure.what, measure.number) for measure in self.measures)
         longest = max(_seconds(measure, retain) for measure in self.measures)
         self.silence = max(SECONDS["d"], longest) * MICROSECONDS
         self.realert = None if realert is None else realert * MICROSECONDS
+        silences = (self.silence, self.realert)
+        self.least_silence = min(each for each in silences if each is not None)
         self.widths = tuple(map(_width, self.measures))
         lengths = [_seconds(each, retain) for each in self.measures if each.window is not None]
         is_bounded = len(lengths) == len(self.measures)
         self.reach = max(lengths) * MICROSECONDS if is_bounded else None
-        places = {name: place for place, name in enumerate(self.values)}
-        # Of each measure its number, whether it has a window, and where a line's
-        # values have its group and its value.
-        self._counted = tuple(
-            (
-                number,
-                measure.window is not None,
-                None if measure.per is None else places[measure.per],
-                places.get(measure.what, measure.what),
-            )
-            for number, measure in enumerate(self.measures)
-        )
+        # Of each measure its number, and where what a line tells has its group
+        # and its value; and the same of those without a window.
+        told = (None, PACKETS, DAYS, *self.values)
+        self._counted = [
+            (number, told.index(each.per), told.index(each.what))
+            for number, each in enumerate(self.measures)
+        ]
+        self._lasting = [each for each in self._counted if self.measures[each[0]].window is None]
 
     @property
     def text(self) -> str:
@@ -115,22 +116,27 @@ class Rules:
 
     def counted(self, packets: "Packets") -> "Counted":
         """Give which measures count *packets*, in which group, and the value that counts."""
-        found: Counted = []
         in_windows = packets.is_timed and packets.is_within
-        values = packets.values
-        for number, is_window, per, what in self._counted:
-            group = "" if per is None else values[per]
-            if group is None or (is_window and not in_windows):
-                continue
-            if isinstance(what, int):
-                value = values[what]
-                if value is not None:
-                    found.append((number, group, value))
-            elif what == PACKETS:
-                found.append((number, group, packets.number))
-            elif packets.is_timed and packets.own_day:
-                found.append((number, group, packets.own_day))
-        return found
+        return self.counted_of(packets.number, packets.own_day, packets.values, in_windows)
+
+    def counted_of(
+        self, line: int, own_day: int, values: tuple[str | None, ...], in_windows: bool
+    ) -> "Counted":
+        """
+        Give the same without the packets: most are not needed for anything else.
+
+        Args:
+            line: The packets' number.
+            own_day: Their own day.
+            values: Their values.
+            in_windows: Whether windows count them.
+        """
+        told: tuple[Any, ...] = ("", line, own_day or None, *values)
+        return [
+            (number, group, value)
+            for number, group_at, value_at in (self._counted if in_windows else self._lasting)
+            if (group := told[group_at]) is not None and (value := told[value_at]) is not None
+        ]
 
     def __eq__(self, other: object) -> bool:
         """Compare what is asked."""

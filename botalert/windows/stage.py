@@ -173,21 +173,28 @@ class Stage:
             return
         time, day = (counts.time, counts.day) if counts else (None, 0)
         is_timed, own_day = (False, 0) if moment is None else (True, moment.day)
-        packets = Packets(number, time, day, is_timed, own_day, values, repeat, is_within=True)
-        counted = self._rules.counted(packets)
-        self._tracks.add(packets, counted)
-        if not self._is_single:
-            packets = packets._replace(is_within=False)
-            counted = self._rules.counted(packets)
-        if counted and self.is_reached(time):
-            self._heads.add(packets, counted)
-        if self._tracks.is_held():
-            self._look(packets)
+        counted = self._rules.counted_of(number, own_day, values, is_timed)
+        self._tracks.add(time, repeat, counted)
+        is_within = self._is_single
+        if not is_within:  # Lines before reach it only by what has no window.
+            counted = self._rules.counted_of(number, own_day, values, in_windows=False)
+        is_needed = self.is_reached(time) and self._heads.are_needed(repeat, counted)
+        is_held = self._tracks.is_held()
+        if is_needed or is_held:  # As few are of a source that stays below its threshold.
+            packets = Packets(number, time, day, is_timed, own_day, values, repeat, is_within)
+            if is_needed:
+                self._heads.opening.append(packets)
+            if is_held:
+                self._look(packets)
 
     def _step(self, moment: Moment | None) -> Moment | None:
         """Go on to *moment*; give the one that counts."""
         if moment is None:
             return self.latest
+        last = self.last
+        if last is not None and last is self.latest and _is_next(last, moment):
+            self.last = self.latest = moment
+            return moment
         if self.first is None:
             self.first = moment
             self._tracks.reached = self._reached()
@@ -362,7 +369,7 @@ class _Seam:
 
     def _count(self, packets: Packets) -> None:
         counted = self._rules.counted(packets)
-        self._tracks.add(packets, counted)
+        self._tracks.add(packets.time, packets.repeat, counted)
         if packets.is_within and not self._is_single:
             packets = packets._replace(is_within=False)
             counted = self._rules.counted(packets)
@@ -430,3 +437,8 @@ def _behind(latest: Moment, packets: Packets) -> Packets:
     """Give *packets* as they count behind *latest*."""
     time = latest.time if packets.time is None else max(packets.time, latest.time)
     return packets._replace(time=time, day=max(packets.day, latest.day))
+
+
+def _is_next(last: Moment, moment: Moment) -> bool:
+    """Tell whether *moment* comes after *last* as it should."""
+    return last.clock == moment.clock and last.time <= moment.time and last.day <= moment.day

@@ -5,7 +5,7 @@ What is known at a moment of each measure of a threshold.
 from typing import Any
 
 from botalert.threshold import DAYS, PACKETS
-from botalert.windows.rules import FOREVER, Counted, Moment, Packets, Rules, Value
+from botalert.windows.rules import FOREVER, Counted, Moment, Rules, Value
 
 # What is remembered of one source, whatever it does; the oldest go first.
 MOST_GROUPS = 4096
@@ -93,29 +93,28 @@ class Tracks:
         self.groups[number] = {}
         self.until[number] = -FOREVER
 
-    def add(self, packets: Packets, counted: Counted) -> None:
-        """Count *packets*, of which the rules say what counts."""
+    def add(self, time: int | None, repeat: int, counted: Counted) -> None:
+        """Count packets at *time*, of which the rules say what counts."""
         for number, group, value in counted:
-            self.count(number, group, value, packets.time or 0, packets.repeat)
+            self.count(number, group, value, time or 0, repeat)
 
     def count(self, number: int, group: str, value: Value, time: int, repeat: int) -> None:
         """Count *value* of one measure's *group*."""
-        measure = self._rules.measures[number]
+        what, needed = self._rules.needs[number]
         groups = self.groups[number]
         tail = groups.pop(group, None)
         if tail is None:
             tail = {}
             self._make_room(number, time)
         groups[group] = tail
-        needed = measure.number
-        if measure.what == PACKETS:
+        if what == PACKETS:
             tail[time] = tail.get(time, 0) + repeat
             total = self._packets.get((number, group), 0) + repeat
             while total - tail[earliest := next(iter(tail))] >= needed:
                 total -= tail.pop(earliest)
             self._packets[number, group] = total
             is_enough = total >= needed
-        elif measure.what == DAYS:
+        elif what == DAYS:
             tail[value] = int(value)
             if len(tail) > needed:
                 del tail[min(tail)]  # A line may be late, its day the one before.
@@ -126,8 +125,12 @@ class Tracks:
             if len(tail) > needed:
                 del tail[next(iter(tail))]
             is_enough = len(tail) >= needed
-        if not is_enough:
-            return
+        if is_enough:
+            self._hold(number, tail)
+
+    def _hold(self, number: int, tail: Tail) -> None:
+        """Note that a measure is met by *tail*."""
+        measure = self._rules.measures[number]
         if measure.window is None:
             self.until[number] = FOREVER
             return
