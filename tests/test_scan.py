@@ -16,6 +16,7 @@ from botalert.course import Tallies, moment_of, rules_of
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
+from botalert.grammar.packets import canonical_address
 from botalert.grammar.ulogd import UlogdReader
 from botalert.log.blocks import LineBlocks
 from botalert.match import IDENTITIES, REFUSED, Condition, Signal, matches
@@ -23,6 +24,7 @@ from botalert.model import Drop, Outcome
 from botalert.scan import LineCounts, Scanner, scanner, united
 from botalert.scan.clock import Clock
 from botalert.scan.masks import Masks, Matcher
+from botalert.scan.regions import Regions
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
 from botalert.times import ALWAYS, Span, StampReader, zone_named
@@ -336,6 +338,50 @@ def test_a_matcher_gives_the_signals_that_match(log, asked, by):
     for drop in map(by.read, log):
         if isinstance(drop, Drop):
             assert matcher.met_by(drop) == [each for each in asked if matches(drop, each)]
+
+
+NETWORKS = [
+    "0.0.0.0/0",
+    "0.0.0.0",
+    "10.0.0.0/8",
+    "!10.255.255.255",
+    "10.0.0.0/9",
+    "!10.128.0.0/9",
+    "11.0.0.0",
+    "!255.255.255.255",
+    "224.0.0.0/4",
+    "!::/0",
+    "::1",
+]
+EDGES = [
+    "0.0.0.0", "0.0.0.1", "9.255.255.255", "10.0.0.0", "10.127.255.255", "10.128.0.0",
+    "10.255.255.254", "10.255.255.255", "11.0.0.0", "11.0.0.1", "223.255.255.255", "224.0.0.0",
+    "255.255.255.254", "255.255.255.255", "::1", "010.0.0.1", "10.1", "x", "",
+]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(NETWORKS), min_size=1, max_size=4).map(", ".join), max_size=4
+    ),
+    st.lists(st.sampled_from(EDGES) | st.ip_addresses().map(str), max_size=9),
+)
+def test_a_region_is_alike_to_all_signals(asked, texts):
+    """On either side of each bound; what is no IPv4 address is of none."""
+    conditions = [read_condition("DST", text) for text in asked]
+    masks = Masks([Signal("x", (each,)) for each in conditions])
+    regions = Regions(masks, "DST")
+    for text in texts:
+        mask = regions.mask_of(text)
+        is_address = canonical_address(text) == text and ":" not in text
+        assert mask == (masks.of("DST", (text,)) if is_address else None)
+
+
+@pytest.mark.parametrize("text", ['""', "10.0.0.0/8, !x*"])
+def test_what_is_asked_of_more_than_addresses_has_no_regions(text):
+    """The text decides."""
+    condition = read_condition("DST", text, free_text=True)
+    assert Regions(Masks([Signal("x", (condition,))]), "DST").mask_of("10.0.0.1") is None
 
 
 @given(

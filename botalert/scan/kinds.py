@@ -32,6 +32,7 @@ from botalert.match import field_values, flow_words, packet_values, sender_mac, 
 from botalert.model import Drop, Outcome, Packet
 from botalert.scan.clock import Clock
 from botalert.scan.masks import Masks, Memory
+from botalert.scan.regions import Regions
 from botalert.tally import Tally
 from botalert.threshold import FLOWS
 from botalert.times import ALWAYS, Period, Span
@@ -273,6 +274,7 @@ class Classifier:
         self._flows: Memory[str, _Flow] = Memory()
         self._told: Memory[Row, int] = Memory()
         self._destinations: Memory[str, int] = Memory()
+        self._regions = Regions(masks, "DST")
 
     def kind_of(self, row: Row, line: bytes) -> Kind:
         """Look into *line*, whose columns are *row*; its DST is sound."""
@@ -398,9 +400,12 @@ class Classifier:
         """Give the signals that a packet to *text* does not fail."""
         mask = self._destinations.get(text)
         if mask is None:
-            address = canonical_address(text)
-            packet = Packet({} if address is None else {"DST": address})
-            mask = self._destinations.keep(text, self._mask_of(packet, ("DST",)))
+            mask = self._regions.mask_of(text)
+            if mask is None:
+                address = canonical_address(text)
+                packet = Packet({} if address is None else {"DST": address})
+                mask = self._mask_of(packet, ("DST",))
+            self._destinations.keep(text, mask)
         return mask
 
     def _mask_of(self, packet: Packet, fields: Iterable[str]) -> int:

@@ -11,7 +11,7 @@ SIGCOMM 1998).  So thirty signals cost no more than one.
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
-from botalert.match import Condition, Signal, field_values
+from botalert.match import Condition, Signal, Test, field_values
 from botalert.model import Drop
 
 MOST_REMEMBERED = 65536
@@ -50,6 +50,11 @@ class Masks:
             if mask & bits and not condition.holds(values):
                 mask &= ~bits
         return mask
+
+    def tests_of(self, field: str) -> list[Test]:
+        """Give all that is asked of *field*."""
+        conditions = [condition for condition, _ in self._by_field.get(field, ())]
+        return [test for each in conditions for test in (*each.plain, *each.barred)]
 
     def signals_in(self, mask: int) -> list[Signal]:
         """Give the signals in *mask*, in their order."""
