@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from botalert.threshold import DAYS
+from botalert.threshold import DAYS, SECONDS
 from botalert.windows.heads import Heads
 from botalert.windows.rules import (
     FOREVER,
+    MICROSECONDS,
     Moment,
     Packets,
     Rules,
@@ -22,7 +23,7 @@ from botalert.windows.tracks import Tracks
 
 # What stands before a part reaches so far into it, and a window's length, at
 # most: more lines, each a minute before the one before it, would step back.
-_REACH = 86400 * 1_000_000
+_REACH = SECONDS["h"] * MICROSECONDS
 # What is remembered of a source: values, groups, lines.
 _THINGS_OF_ONE_KB = 3
 # A moment at which nothing comes.
