@@ -13,18 +13,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar, cast
 
 from botalert.errors import TryAgainError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-Worker = Callable[[Task | None], Answer]
-"""Does a task; None asks for what is left to say, and no task follows."""
+Worker = Callable[[Task | None], Iterable[Answer]]
+"""Does a task, and answers as often as it likes; None asks for what is left to say."""
 
 Pulse = Callable[[], None]
 PULSE_SECONDS = 0.2
+
+
+class _Message(NamedTuple, Generic[Answer]):
+    """An answer, what the worker raised instead, or neither when its task is done."""
+
+    answer: Answer | None = None
+    error: BaseException | None = None
+    is_last: bool = False
 
 
 class _Member(NamedTuple):
@@ -104,10 +112,12 @@ class Crew(Generic[Task, Answer]):
             if not open_tasks:
                 return
             for member in self._ready():
-                answer = self._receive(member)
-                open_tasks -= 1
-                free.append(member)
-                yield answer
+                message = self._receive(member)
+                if message.is_last:
+                    open_tasks -= 1
+                    free.append(member)
+                else:
+                    yield cast(Answer, message.answer)
 
     def finish(self) -> Iterator[Answer]:
         """
@@ -120,7 +130,8 @@ class Crew(Generic[Task, Answer]):
         for member in self._members:
             self._send(member, None)
         for member in self._members:
-            yield self._receive(member)
+            while not (message := self._receive(member)).is_last:
+                yield cast(Answer, message.answer)
 
     def _ready(self) -> list[_Member]:
         connections = [member.connection for member in self._members]
@@ -135,14 +146,14 @@ class Crew(Generic[Task, Answer]):
         except OSError as error:
             raise _death_of(member) from error
 
-    def _receive(self, member: _Member) -> Answer:
+    def _receive(self, member: _Member) -> _Message[Answer]:
         try:
-            answer, error = member.connection.recv()
+            message: _Message[Answer] = member.connection.recv()
         except (EOFError, OSError) as gone:
             raise _death_of(member) from gone
-        if error is not None:
-            raise error
-        return answer  # type: ignore[no-any-return]
+        if message.error is not None:
+            raise message.error
+        return message
 
     def _end(self) -> None:
         for member in self._members:
@@ -173,9 +184,10 @@ def _serve(
         while True:
             task = connection.recv()
             try:
-                answer: tuple[Answer | None, BaseException | None] = (worker(task), None)
+                for answer in worker(task):
+                    connection.send(_Message(answer))
             except BaseException as error:  # It is raised where it can be told.
-                answer = (None, error)
-            connection.send(answer)
+                connection.send(_Message(error=error))
+            connection.send(_Message(is_last=True))
             if task is None:
                 break

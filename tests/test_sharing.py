@@ -168,6 +168,7 @@ def test_jobs_and_pieces_change_no_threshold(small_pieces, tmp_path, jobs, size,
         files.append(LogFile(str(path), SETTINGS, f"{number % logs}"))
     with Sharing(files, Search(ASKING, reader_of), jobs) as shared:
         parts = [part for answer in shared.scan_files() for part in answer.parts]
+        assert (shared._crew is not None) == (jobs > 1)
     if logs == 1:
         expected = plainly(b"".join(contents), ASKING, "0")
     else:
@@ -178,6 +179,21 @@ def test_jobs_and_pieces_change_no_threshold(small_pieces, tmp_path, jobs, size,
     assert found == told(expected)
     is_met = {episode is not None for _, episode, _ in found.values()}
     assert is_met == {False, True}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_given_away_within_a_range_changes_no_threshold(small_pieces, tmp_path, jobs):
+    """Each worker reads one range of a file, however large; it need not hold all of it."""
+    content = log_of(3, 3000)
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    small_pieces(3000)
+    with Sharing([LogFile(str(path), SETTINGS)], Search(ASKING, reader_of), jobs) as shared:
+        answers = list(shared.scan_files())
+    parts = [part for answer in answers for part in answer.parts]
+    assert len({part.place for part in parts}) == jobs
+    assert len(parts) > 2 * jobs
+    assert told(united(parts)) == told(plainly(content, ASKING))
 
 
 @settings(max_examples=200, deadline=None)
@@ -222,25 +238,26 @@ def test_damaged_archive_is_told_and_the_rest_goes_on(small_pieces, tmp_path):
 # The processes themselves.
 
 
-def refuse(task: int | None) -> int:
+def refuse(task: int | None) -> Iterator[int]:
+    yield 1
     raise DataError("no")
 
 
-def die(task: int | None) -> int:
+def die(task: int | None) -> Iterator[int]:
+    yield 1
     os.kill(os.getpid(), signal.SIGKILL)
-    return 0
 
 
-def double(task: int | None) -> int:
-    return 0 if task is None else 2 * task
+def count_to(task: int | None) -> Iterator[int]:
+    yield from range(task) if task is not None else "end"
 
 
 def test_answers_come_from_all_workers():
-    """Each task has one, and each worker a last one."""
-    with Crew([double] * 3, 2) as crew:
-        assert sorted(crew.do(range(50))) == [2 * n for n in range(50)]
+    """Each task has as many as its worker gives, also none; and each worker has last ones."""
+    with Crew([count_to] * 3, 2) as crew:
+        assert sorted(crew.do(range(50))) == sorted(n for task in range(50) for n in range(task))
         assert list(crew.do([])) == []
-        assert list(crew.finish()) == [0, 0, 0]
+        assert list(crew.finish()) == list("end" * 3)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +267,7 @@ def test_answers_come_from_all_workers():
 def test_worker_that_fails_is_an_error_with_its_cause(worker, error, words):
     """It is raised here, and the others end."""
     before = children()
-    with pytest.raises(error, match=words), Crew([double, worker], 2) as crew:
+    with pytest.raises(error, match=words), Crew([count_to, worker], 2) as crew:
         list(crew.do(range(9)))
     assert children() == before
 

@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from itertools import count
+from itertools import chain, count
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 
@@ -52,7 +52,9 @@ _SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
 _PLACES_BITS = 48
 _COUNTER_BYTES = 8
 # A worker that has found more, in KB, gives it away.
-MOST_HELD_KB = 40000
+MOST_HELD_KB = 30000
+# So many tallies are sent at once: while they are, they take three times their room.
+MOST_AT_ONCE = 1000
 
 Counter = Callable[[int], None]
 """Told how many more bytes were read."""
@@ -115,11 +117,11 @@ Task = Range | Chunk
 
 class Answer(NamedTuple):
     """
-    What a task came to.
+    What came of a task so far.
 
     Attributes:
         parts: Some of what was found so far; all that is left if no task follows.
-        read_bytes: How much was read for it, after unpacking.
+        read_bytes: How much was read for it, after unpacking, once it is done.
         fault: The place of a task that could not be done to its end, and why.
         slot: Of which slot nothing is needed any more.
         counts: Of all tasks, if no task follows.
@@ -157,20 +159,26 @@ class Worker:
         self._counts = LineCounts() if search.counts else None
         self._scanners: dict[int, Scanner] = {}
 
-    def __call__(self, task: Task | None) -> Answer:
+    def __call__(self, task: Task | None) -> Iterator[Answer]:
         """Do *task*; without one, give all that is left."""
         if task is None:
-            return Answer(self._taken(), counts=self._counts)
-        scanner = self.scanner(task.file, task.place)
-        if isinstance(task, Chunk):
-            for block in self._blocks(task):
-                scanner.scan(block)
-            return Answer(self.taken_if_many(), slot=task.slot)
-        read_bytes, error = self._scan_range(scanner, task)
-        fault = None if error is None else (task.place, error)
-        return Answer(self.taken_if_many(), read_bytes, fault)
+            yield from self._taken()
+            yield Answer([], counts=self._counts)
+        elif isinstance(task, Chunk):
+            yield from self.scan(task.file, task.place, self._blocks(task))
+            yield Answer([], slot=task.slot)
+        else:
+            yield from self._scan_range(task)
 
-    def scanner(self, file: int, place: int) -> Scanner:
+    def scan(self, file: int, place: int, blocks: Iterable[bytes]) -> Iterator[Answer]:
+        """Scan *blocks* of *file*, which stand at *place*; give away much that is found."""
+        scanner = self._scanner(file, place)
+        for block in blocks:
+            scanner.scan(block)
+            if sum(each.weight for each in self._scanners.values()) > MOST_HELD_KB:
+                yield from self._taken()
+
+    def _scanner(self, file: int, place: int) -> Scanner:
         """Give the scanner for lines of *file* that stand at *place*."""
         settings = self._files[file].settings
         scanner = self._scanners.get(id(settings))
@@ -184,20 +192,10 @@ class Worker:
         scanner.begin(place, self._files[file].log)
         return scanner
 
-    def _scan_range(self, scanner: Scanner, task: Range) -> tuple[int, BotalertError | None]:
-        """Scan a range; tell how much was read, and what went wrong in the end."""
-        blocks: LineBlocks | None = None
-        try:
-            with opened_by_hand(self._files[task.file], self._search.span) as stream:
-                lines: Stream = stream
-                if task != Range(task.place, task.file):
-                    lines = LineRange(cast(SeekableStream, stream), task.start, task.end)
-                blocks = LineBlocks(lines)
-                for block in _counted(blocks, stream, self._counter):
-                    scanner.scan(block)
-        except BotalertError as error:
-            return blocks.offset if blocks else 0, error
-        return blocks.offset, None
+    def _scan_range(self, task: Range) -> Iterator[Answer]:
+        reading = _Reading(task, self._files[task.file], self._search.span, self._counter)
+        yield from self.scan(task.file, task.place, reading)
+        yield reading.answer()
 
     def _blocks(self, chunk: Chunk) -> Iterator[bytes]:
         assert self._memory is not None
@@ -206,13 +204,18 @@ class Worker:
             yield self._memory[start : start + length]
             start += length
 
-    def taken_if_many(self) -> list[Part]:
-        """Give away what was found, if it is much."""
-        many = sum(scanner.weight for scanner in self._scanners.values()) > MOST_HELD_KB
-        return self._taken() if many else []
+    def _taken(self) -> Iterator[Answer]:
+        """Give away what was found."""
+        for scanner in self._scanners.values():
+            for part in scanner.take():
+                yield from (Answer([each]) for each in _portions(part))
 
-    def _taken(self) -> list[Part]:
-        return [part for scanner in self._scanners.values() for part in scanner.take()]
+
+def _portions(part: Part) -> Iterator[Part]:
+    """Divide *part*, which is empty then."""
+    while part.tallies:
+        number = min(len(part.tallies), MOST_AT_ONCE)
+        yield Part(part.place, dict(part.tallies.popitem() for _ in range(number)))
 
 
 class Sharing:
@@ -232,9 +235,7 @@ class Sharing:
         self._files = list(files)
         self._held = ExitStack()
         self._search = search
-        # What a threshold needs of a part is known at its end, so each worker would
-        # hold all of its share: with many sources that was ten times the memory.
-        self._jobs = 1 if search.rules else jobs
+        self._jobs = jobs
         self._meter = meter
         self._counter: Counter = _to_nobody if meter is None else meter.read
         self._own = Worker(self._files, search, self._counter)
@@ -292,22 +293,12 @@ class Sharing:
             BotalertError: A worker died, or what *blocks* raises.
         """
         rest = iter(blocks)
-        scanner = self._own.scanner(number, _place(number))
-        scanned_bytes = 0
-        for block in rest:
-            scanner.scan(block)
-            scanned_bytes += len(block)
-            if scanned_bytes >= SHARED_BYTES and self._jobs > 1:
-                break
-            if parts := self._own.taken_if_many():
-                self._is_all_held = False
-                yield Answer(parts)
-        else:
-            return
-        for answer in self._shared(self._chunks(number, rest)):
-            assert answer.slot is not None
-            self._free_slots.append(answer.slot)
-            yield answer
+        # Uniting many small parts would take longer, if there are thresholds.
+        is_shared = self._jobs > 1 and not self._search.rules
+        first = _up_to(SHARED_BYTES, rest) if is_shared else rest
+        yield from self._noted(self._own.scan(number, _place(number), first))
+        if is_shared and (block := next(rest, None)) is not None:
+            yield from self._noted(self._done(self._chunks(number, chain([block], rest))))
 
     def finish(self) -> Iterator[Answer]:
         """
@@ -316,18 +307,20 @@ class Sharing:
         Raises:
             TryAgainError: A worker died.
         """
-        last = self._own(None)
+        answers: Iterable[Answer] = self._own(None)
         if self._crew is None:
-            yield last
+            yield from answers
             return
-        parts = last.parts
-        yield last._replace(parts=[])
-        for answer in self._crew.finish():
+        answers = chain(answers, self._crew.finish())
+        if not self._is_all_held:
+            yield from answers
+            return
+        # What nobody gave away before is united at once: half of the room.
+        parts: list[Part] = []
+        for answer in answers:
             parts += answer.parts
             yield answer._replace(parts=[])
-        # What nobody gave away before is united at once: half of the room.
-        whole = [Part(0, united(parts))] if self._is_all_held else parts
-        yield Answer(whole)
+        yield Answer([Part(0, united(parts))])
 
     def _hold(self, number: int, shape: "_Shape") -> None:
         """Keep a file open that several will read: it may be rotated meanwhile."""
@@ -343,27 +336,40 @@ class Sharing:
     ) -> Iterator[Answer]:
         for number, shape in enumerate(shapes):
             self._hold(number, shape)
+        range_bytes = RANGE_BYTES
+        if self._search.rules:
+            # Thresholds make of each part more than its lines are, so there are few.
+            whole = sum(shape.size for shape in shapes)
+            range_bytes = max(range_bytes, -(-whole // self._jobs))
         tasks = [
             task
             for number, shape in enumerate(shapes)
             if number not in without
-            for task in _ranges(number, shape)
+            for task in _ranges(number, shape, range_bytes)
         ]
         # Archives first: they can't be cut, and take longest.
         tasks.sort(key=lambda task: not shapes[task.file].is_packed)
         if tasks:
-            yield from self._shared(tasks)
+            yield from self._noted(self._done(tasks))
 
     def _scan_alone(self, number: int) -> Iterator[Answer]:
         """Scan what only one process can read."""
-        reading = _Reading(self._files[number], self._search.span, self._counter)
+        whole = Range(_place(number), number)
+        reading = _Reading(whole, self._files[number], self._search.span, self._counter)
         yield from self.scan_stream(number, reading)
-        fault = None if reading.fault is None else (_place(number), reading.fault)
-        yield Answer([], reading.read_bytes, fault)
+        yield reading.answer()
 
-    def _shared(self, tasks: Iterable[Task]) -> Iterator[Answer]:
-        for answer in self._started().do(tasks):
+    def _noted(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """Pass *answers* on and note whether any gives something away."""
+        for answer in answers:
             self._is_all_held = self._is_all_held and not answer.parts
+            yield answer
+
+    def _done(self, tasks: Iterable[Task]) -> Iterator[Answer]:
+        """Have workers do *tasks*."""
+        for answer in self._started().do(tasks):
+            if answer.slot is not None:
+                self._free_slots.append(answer.slot)
             yield answer
 
     def _started(self) -> "Crew[Task, Answer]":
@@ -405,31 +411,36 @@ class Sharing:
 
 
 class _Reading:
-    """
-    The blocks of a file that only one process can read.
+    """The blocks of a range of *file*."""
 
-    Attributes:
-        read_bytes: How much was read so far, after unpacking.
-        fault: What went wrong in the end.
-    """
-
-    def __init__(self, file: LogFile, span: Span, counter: Counter) -> None:
-        self.read_bytes = 0
-        self.fault: BotalertError | None = None
+    def __init__(self, task: Range, file: LogFile, span: Span, counter: Counter) -> None:
+        self._task = task
         self._file = file
         self._span = span
         self._counter = counter
+        self._read_bytes = 0
+        self._fault: BotalertError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the blocks."""
         try:
             with opened_by_hand(self._file, self._span) as stream:
-                blocks = LineBlocks(stream)
+                lines: Stream = stream
+                if self._task.start or self._task.end is not None:
+                    lines = LineRange(
+                        cast(SeekableStream, stream), self._task.start, self._task.end
+                    )
+                blocks = LineBlocks(lines)
                 for block in _counted(blocks, stream, self._counter):
-                    self.read_bytes = blocks.offset
+                    self._read_bytes = blocks.offset
                     yield block
         except BotalertError as error:
-            self.fault = error
+            self._fault = error
+
+    def answer(self) -> Answer:
+        """Tell how much was read, after unpacking, and what went wrong in the end."""
+        fault = None if self._fault is None else (self._task.place, self._fault)
+        return Answer([], self._read_bytes, fault)
 
 
 def _counted(blocks: Iterable[bytes], stream: Stream, counter: Counter) -> Iterator[bytes]:
@@ -507,13 +518,21 @@ def _shape_of(path: str) -> _Shape:
     return _Shape(True, unpack.is_packed(path), size)
 
 
-def _ranges(number: int, shape: _Shape) -> Iterator[Range]:
+def _ranges(number: int, shape: _Shape, range_bytes: int) -> Iterator[Range]:
     """Cut a file into tasks; who reads the last range reads what is added meanwhile, too."""
     place = _place(number)
-    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), RANGE_BYTES)
+    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), range_bytes)
     for start in starts:
         is_last = start == starts[-1]
-        yield Range(place + start, number, start, None if is_last else start + RANGE_BYTES)
+        yield Range(place + start, number, start, None if is_last else start + range_bytes)
+
+
+def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Give those of *blocks* that come first, until they have as many bytes as *most*."""
+    given = 0
+    while given < most and (block := next(blocks, None)) is not None:
+        given += len(block)
+        yield block
 
 
 def _place(number: int) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # So many lines at first are read one by one, whatever is looked for.
 _FEW_LINES = 100
 # What thresholds remember is weighed after so many lines: each may add to it.
-_MOST_UNWEIGHED = 1 << 15
+_MOST_UNWEIGHED = 1 << 14
 
 
 class LineCounts:
