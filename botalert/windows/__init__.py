@@ -12,9 +12,12 @@ A log is cut into parts that are looked at by themselves, so a part keeps what
 may still matter to its neighbours: of its first stretch the packets that bring
 the first N distinct values, of its last one the last N values with their
 times, and when each measure held, where several must hold at one moment.
-Merging is exact: what stands before a part reaches into it for one window's
-length, and as long as that lasts all of the part's own packets lie within the
-window, so which came first is all that matters.
+Merging is exact: what stands before a part reaches into it up to one window's
+length behind the latest time before, and up to there all of the part's own
+packets, none of which counts earlier than that time, lie within the window, so
+which came first is all that matters.  The part's first stamp may be earlier
+than that time, as each line may step back a minute: what opens a part is kept
+for the longest window and an hour more, which sixty lines in a row could use up.
 """
 
 from botalert.windows.rules import MICROSECONDS, STAMP, UPTIME, Moment, Rules, begins_stretch
