@@ -27,13 +27,18 @@ _PHRASES = {
 _BARRED_PHRASES = {
     "IN": "from any interface but {}",
     "OUT": "towards any interface but {}",
+    "PHYSIN": "from any bridge port but {}",
+    "PHYSOUT": "towards any bridge port but {}",
     "SRC": "sent by anybody but {}",
     "DST": "to anywhere but {}",
     "PROTO": "of any protocol but {}",
     "SPT": "from any port but {}",
     "DPT": "to any port but {}",
+    "MAC": "sent by any hardware address but {}",
+    "PREFIX": "logged with any prefix but {}",
     "HOST": "logged by anybody but {}",
     "FLAGS": "without the flag {}",
+    "VERDICT": "with any verdict but {}",
 }
 # How the empty value is asked for, and how it is barred.
 _EMPTY_PHRASES = {
@@ -118,7 +123,7 @@ def condition_words(condition: Condition) -> str:
     phrase = _PHRASES.get(field, f"with {field} {{}}")
     plain, barred = _value_lists(condition)
     if not plain:
-        phrase = _BARRED_PHRASES.get(field, phrase.format("anything but {}"))
+        phrase = _BARRED_PHRASES.get(field, f"with any {field} but {{}}")
         return phrase.format(_joined(barred, "or"))
     but = f" but not {_joined(barred, 'or')}" if barred else ""
     return phrase.format(_joined(plain, "or") + but)
