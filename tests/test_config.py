@@ -240,6 +240,21 @@ what is this
         (MINIMAL + "template: ../x\n", "[smtp] template: '../x' is not"),
         (MINIMAL + "FOO: 1\n", "[smtp] FOO: is not known here. "),
         (MINIMAL + "In: eth0\n", "[smtp] In: is not known here. Did you mean IN?"),
+        (
+            MINIMAL.replace("DPT: 25", f"DPT: {'9' * 5000}"),
+            f"[smtp] DPT: '{'9' * 5000}' is not a port from 0 to 65535",
+        ),
+        (MINIMAL + f"PROTO: {'9' * 5000}\n", "is not a protocol from 0 to 255"),
+        (MINIMAL + "MAC: 00:16:3e\n", "is not a hardware address of 6 bytes nor a header of 14"),
+        (
+            MINIMAL + "MACSRC: printer\n",
+            "[smtp] MACSRC: 'printer' is not a hardware address of 6 bytes. "
+            "Write MACSRC: 00:16:3e:12:34:56",
+        ),
+        (
+            MINIMAL + "MACDST: 66:3e:06:4e:33:1a:02:00:c0:a8:02:14:08:00\n",
+            "is not a hardware address of 6 bytes. Write MACDST:",
+        ),
         (MINIMAL + "[log x]\npath:\n", "[log x] path: names no log"),
         (MINIMAL + "[log x]\npath: /x\nDPT: 25\n", "[log x] DPT: is a condition"),
         (MINIMAL + "[log x]\npath: /x\nfirst_run: never\n", "first_run: 'never' is none of live"),
@@ -534,6 +549,12 @@ def test_a_signal_is_said_in_words(write):
         ("PROTO: TCP\nFLAGS: SYN, !ACK", "TCP connection attempts to port 25"),
         ("PROTO: 6, UDP\nFLAGS: SYN", "6 or UDP to port 25, with the flag SYN"),
         ("PROTO: !TCP", "packets to port 25, of any protocol but TCP"),
+        (
+            "PHYSIN: !br0\nMAC: !00:16:3e:00:00:02\nPREFIX: !guest*\nVERDICT: !accept\nTTL: !5",
+            "packets to port 25, from any bridge port but br0, "
+            "sent by any hardware address but 00:16:3e:00:00:02, "
+            "logged with any prefix but guest*, with any verdict but accept, with any TTL but 5",
+        ),
         (
             "DST: !@lan_networks, !::1",
             "packets to port 25, to anywhere but the LAN's networks or ::1",

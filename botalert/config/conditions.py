@@ -21,6 +21,7 @@ from botalert.match import (
     Test,
     Text,
     is_mac,
+    number_of,
 )
 
 INTERFACES = ("IN", "OUT", "PHYSIN", "PHYSOUT")
@@ -40,7 +41,7 @@ HIGHEST_PROTOCOL = 255
 
 _RANGE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:\s*-\s*(0[xX][0-9a-fA-F]+|[0-9]+))?")
 _MAC = lazy_pattern(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2})*")
-_SENDER_BYTES = 6
+_ADDRESS_BYTES = 6
 _HEADER_BYTES = 14
 
 
@@ -214,25 +215,11 @@ def _read_value(field: str, value: str, free_text: bool) -> Test:
     if value == '""':
         return Text("")
     try:
-        return _reader_of(field)(field, value)
+        return _READERS.get(field, _text)(field, value)
     except ValueError:
         if free_text and not _RANGE.fullmatch(value) and "/" not in value:
             return Text(value)
         raise
-
-
-def _reader_of(field: str) -> Callable[[str, str], Test]:
-    if field in INTERFACES:
-        return _interface
-    if field in PATTERNS:
-        return _pattern
-    if field in ADDRESSES:
-        return _network
-    if field in PORTS:
-        return _port
-    if field in NUMBERS:
-        return _number
-    return _READERS.get(field, _text)
 
 
 def _text(field: str, value: str) -> Test:
@@ -288,10 +275,10 @@ def _bounds(value: str, highest: int | None) -> tuple[int, int] | None:
     found = _RANGE.fullmatch(value)
     if found is None:
         return None
-    low = int(found[1], 0) if found[1][:2] in ("0x", "0X") else int(found[1])
-    high = low
-    if found[2]:
-        high = int(found[2], 0) if found[2][:2] in ("0x", "0X") else int(found[2])
+    low = number_of(found[1])
+    high = number_of(found[2]) if found[2] else low
+    if low is None or high is None:  # Of more digits than Python reads.
+        return None
     if low > high or (highest is not None and high > highest):
         return None
     return low, high
@@ -354,19 +341,28 @@ def _verdict(field: str, value: str) -> Test:
 
 
 def _mac(field: str, value: str) -> Test:
-    if _MAC.fullmatch(value) and len(value.split(":")) in (_SENDER_BYTES, _HEADER_BYTES):
+    # Where the log has sender and receiver apart, neither is a whole header.
+    has_header = field == "MAC"
+    octets = len(value.split(":")) if _MAC.fullmatch(value) else 0
+    if octets == _ADDRESS_BYTES or (has_header and octets == _HEADER_BYTES):
         return Text(value)
+    header = f" nor a header of {_HEADER_BYTES}" if has_header else ""
     raise ValueError(
-        f"{value!r} is not a hardware address of {_SENDER_BYTES} bytes "
-        f"nor a header of {_HEADER_BYTES}. Write {field}: 00:16:3e:12:34:56"
+        f"{value!r} is not a hardware address of {_ADDRESS_BYTES} bytes{header}. "
+        f"Write {field}: 00:16:3e:12:34:56"
     )
 
 
 _READERS: dict[str, Callable[[str, str], Test]] = {
+    **dict.fromkeys(INTERFACES, _interface),
+    **dict.fromkeys(PATTERNS, _pattern),
+    **dict.fromkeys(ADDRESSES, _network),
+    **dict.fromkeys(PORTS, _port),
+    **dict.fromkeys(NUMBERS, _number),
+    **dict.fromkeys(HARDWARE, _mac),
     "PROTO": _protocol,
     "FLAGS": _flag,
     "VERDICT": _verdict,
-    "MAC": _mac,
 }
 
 KNOWN_PROTOCOLS = tuple(PROTOCOLS.values())
