@@ -214,6 +214,7 @@ def page(name: str) -> str:
         registries=vendors.PATHS,
         local=vendors.LOCAL,
         longest_name=files.LONGEST_NAME,
+        most_mebibytes=files.MOST_BYTES >> 20,
         all_seconds=int(resolver.SECONDS_ALL),
         signals=signals,
         families=_families(signals),

@@ -22,7 +22,7 @@ from botalert.detect import Detection
 from botalert.errors import ConfigurationError
 from botalert.machines import Directory, resolver
 from botalert.machines.ethers import read_ethers
-from botalert.machines.files import LONGEST_NAME, plain_name
+from botalert.machines.files import LONGEST_NAME, MOST_BYTES, plain_name
 from botalert.machines.hosts import read_hosts
 from botalert.machines.lease import Lease
 from botalert.machines.leases import Leases, is_known, read_leases
@@ -158,6 +158,16 @@ def test_leases_of_dhcpd():
         Lease("192.168.1.11", "", None, at("10:30"), at("10:30") + 86400),
         Lease("2001:db8::10", "laptop-anna.example.org", None, at("10:00"), at("22:00")),
     ]  # fmt: skip
+
+
+def test_a_string_that_is_cut_short_hides_no_more_than_a_lease():
+    """As where the server was killed, and went on behind it; nor is it looked through for long."""
+    lease = 'lease 192.168.1.{0} {{\n  client-hostname "pc-{0}";\n}}\n'
+    whole = "".join(map(lease.format, (20, 21, 22)))
+    assert {each.name for each in read_leases(whole)} == {"pc-20", "pc-21", "pc-22"}
+    cut = whole.replace('pc-20";\n}', "pc-20")
+    assert {each.name for each in read_leases(cut)} == {"pc-22"}
+    assert list(read_leases("lease 192.168.1.20 {" + '"\\' * 100_000)) == []
 
 
 def test_leases_of_kea():
@@ -554,16 +564,21 @@ def test_a_sample_has_a_name_and_a_vendor(configure, tmp_path, source, shown):
 
 
 def test_check_tells_of_files_that_name_nobody(configure, tmp_path):
-    """Missing, a FIFO, and what no server has written; run says nothing of them."""
+    """Missing, a FIFO, too large, what no server has written; run says nothing of them."""
     (tmp_path / "leases").write_text("[DEFAULT]\n")
     (tmp_path / "good").write_text(KEA6)
     os.mkfifo(tmp_path / "fifo")
-    names = ("nowhere", "fifo", "leases", "good")
+    (tmp_path / "folder").mkdir()
+    with (tmp_path / "log").open("w") as log:
+        log.truncate(MOST_BYTES + 1)
+    names = ("nowhere", "fifo", "folder", "log", "leases", "good")
     configure(f"leases: {', '.join(str(tmp_path / name) for name in names)}")
     told = botalert(tmp_path, "check").replace(f"{tmp_path}/", "")
     assert [line for line in told.splitlines() if "leases:" in line] == [
         "warning: leases: nowhere: No such file or directory",
         "warning: leases: fifo: is no plain file",
+        "warning: leases: folder: is no plain file",
+        "warning: leases: log: is larger than 256 MiB",
         "warning: leases: leases: is not written as dnsmasq, ISC dhcpd or Kea write leases",
     ]
     botalert(tmp_path, "run")

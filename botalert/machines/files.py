@@ -9,6 +9,8 @@ import stat
 
 # Longer ones would push what matters out of a subject.
 LONGEST_NAME = 64
+# ISC dhcpd writes less than 512 bytes for a lease: this is half a million.
+MOST_BYTES = 256 << 20
 
 _HARMFUL = re.compile(r"[^A-Za-z0-9.-]+")
 _LETTER = re.compile(r"[A-Za-z]")
@@ -31,13 +33,21 @@ def read_text(path: str) -> str:
     Read the file at *path*; what is no UTF-8 is replaced.
 
     Raises:
-        OSError: It cannot be read, or is no plain file: a FIFO would wait
-            for whoever writes to it.
+        OSError: It cannot be read, is no plain file, or is larger than any
+            that is meant, as where a log is named by mistake.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "is no plain file")
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    # Opened so, a FIFO does not wait for whoever writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "is no plain file")
+        if about.st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"is larger than {MOST_BYTES >> 20} MiB")
+        with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as file:
+            return file.read(MOST_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def mac_of(text: str) -> str | None:
