@@ -255,7 +255,7 @@ def test_what_a_log_says_is_shown_escaped(explain):
         "[any]\nthreshold: 9 packets per DST\n"
     )
     Path("m").write_text("from \x1b[31mred to \u202ehost\n")
-    told = "\n".join(explain("explain", "--source", "", "m") + explain("explain", "m"))
+    told = "\n".join(explain("explain", "--source", "\x1b[31mred", "m") + explain("explain", "m"))
     assert told.count("\\x1b[31mred") == 3
     assert "(\\u202ehost)" in told
     assert not re.search("[\x1b\u202e]", told)
@@ -265,3 +265,26 @@ def test_a_source_that_is_none_is_a_usage_error(explain, capsys):
     """As with scan."""
     assert main(["-c", "botalert.conf", "explain", "--source", "192.168.1.300", "m"]) == 64
     assert "--source: '192.168.1.300' is not an address" in capsys.readouterr().err
+
+
+def test_of_a_log_that_cannot_be_read_nothing_is_told(explain, capsys):
+    """But for the fault; of another it is."""
+    Path("m").write_text(line("10:00:00", "192.168.1.10", "198.51.100.1", 80))
+    assert main(["-c", "botalert.conf", "explain", "--source", "192.0.2.1", "none", "m"]) == 66
+    told = capsys.readouterr()
+    assert told.out == "m no packet of 192.0.2.1\n"
+    assert told.err.startswith("botalert: none: no such file.")
+
+
+def test_a_signal_that_knows_machines_otherwise_has_no_packet(explain):
+    """A pattern's SRC may look like a hardware address, which another signal knows machines by."""
+    mac = "02:00:c0:a8:02:14"
+    Path("botalert.conf").write_text(
+        "[DEFAULT]\nregex: from (?P<SRC>\\S+)\n[signals]\nlog: any, by-mac\n"
+        "[any]\n[by-mac]\nsource: MAC\n"
+    )
+    Path("m").write_text(f"from {mac}\n")
+    assert explain("explain", "--source", mac, "m") == [
+        f"m:1 (no time) [any] {mac}: fires: at least 1 packet; counted since m:1 (no time)",
+        f"m [by-mac] no packet of {mac}",
+    ]

@@ -199,8 +199,10 @@ def source_conditions(text: str, identity: str, *, free_text: bool = False) -> l
         free_text: See :func:`read_condition`.
 
     Raises:
-        ValueError: See :func:`read_condition`.
+        ValueError: It names nobody, or see :func:`read_condition`.
     """
+    if not split_list(text):
+        raise ValueError("names nobody. Write an address: 192.168.1.5")
     host, space, address = text.strip().rpartition(" ")
     asked = {"SRC": text}
     if is_mac(text.strip()) and (identity == SENDER or not free_text):

@@ -34,7 +34,7 @@ def perform(options: Options, now: datetime) -> int:
     asked = [source_asked(signal, options.source, config) for signal in signals]
     for _, files in groupby(files_of(chosen_logs(options, config)), lambda file: file.log):
         followed = [_Followed(*pair) for pair in zip(signals, asked, strict=True)]
-        path = ""
+        path, is_read = "", False
         for file in files:
             path = file.path
             with faults.collected():
@@ -42,7 +42,9 @@ def perform(options: Options, now: datetime) -> int:
                     _explain(config, file, now, signals)
                 else:
                     _follow(config, file, now, followed)
-        if options.source is not None:
+                    is_read = True
+        # Of what could not be read at all there is nothing to tell.
+        if is_read or any(each.lines for each in followed):
             _conclude(path, options.source, followed)
     return faults.status
 
@@ -111,6 +113,8 @@ class _Followed:
 
     def conclusions(self, source: str) -> list[str]:
         """Tell how far the machine got, which was asked for as *source*."""
+        if not self.lines:
+            return [f"[{self.signal.name}] no packet of {source}"]
         if not self.followers:
             fails = "; ".join(
                 f"{asked} ({number} of them)" for asked, number in self.failures.most_common()
