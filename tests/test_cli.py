@@ -324,6 +324,8 @@ def test_a_shipped_signal_can_be_tried_by_name(place):
     assert {line.partition(",")[0] for line in found.splitlines()[1:]} <= {"vertical-scan"}
     assert "[vertical-scan]" in output("explain", "--signal", "vertical-scan", cwd=place)
     told = complaint(64, "-c", "botalert.conf", "scan", "--signal", "vertical", cwd=place)
+    assert "nor such a shipped signal. Did you mean vertical-scan?" in told
+    told = complaint(64, "-c", "botalert.conf", "scan", "--signal", "nix", cwd=place)
     assert "nor such a shipped signal. There are: telnet, smtp, spare" in told
 
 
@@ -414,6 +416,7 @@ def test_without_a_command_it_is_05as(place):
         (["scan", "--format", "xml"], "invalid choice: 'xml'"),
         (["scan", "--since", "soon"], "--since: 'soon' is not a date. Write today, yesterday"),
         (["scan", "--signal", "nix"], "--signal nix: no such section"),
+        (["scan", "--source", " ,"], "--source: names nobody. Write an address: 192.168.1.5"),
         (["scan", "--source", "printer"], "--source: 'printer' is not an address"),
         (["-s", "run"], "-l and -s are for use without a command"),
         (["-v", "-q", "run"], "not allowed with argument"),

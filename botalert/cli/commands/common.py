@@ -13,6 +13,8 @@ from botalert.cli.arguments import SYSTEM_CONFIG
 from botalert.cli.standard_error import complain
 from botalert.config import Config, load
 from botalert.config.conditions import source_conditions
+from botalert.config.library import library
+from botalert.config.options import suggestion
 from botalert.errors import UsageError
 from botalert.job.faults import Faults
 from botalert.job.logs import SelectedLog, configured_logs, named_logs
@@ -46,10 +48,12 @@ def chosen_signals(config: Config, name: str | None) -> Sequence[Signal]:
         return config.signals
     signal = config.signal(name)
     if signal is None:
-        known = ", ".join(each.name for each in (*config.signals, *config.others)) or "none"
+        known = [each.name for each in (*config.signals, *config.others)]
+        near = suggestion(name, (*known, *library().names))
+        there = f"There are: {', '.join(known) or 'none'}"
         raise UsageError(
             f"--signal {name}: no such section in {config.files[0]}, nor such a shipped signal. "
-            f"There are: {known}"
+            f"{near or there}"
         )
     return (signal,)
 
