@@ -120,17 +120,22 @@ class Installation:
             timeout=60,
         )
 
+    def output(self, *arguments: str) -> str:
+        """Run a command that must succeed and have no fault to tell; give what it prints."""
+        done = self.botalert(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
     def run(self, **environment: str) -> tuple[int, list[str]]:
         """Do the daily job; give its status and what it told on standard error."""
         done = self.botalert("run", **environment)
         assert done.stdout == ""
         return done.returncode, done.stderr.splitlines()
 
-    def detections(self) -> list[dict[str, Any]]:
-        """Give what is on record."""
-        done = self.botalert("list", "--format", "json")
-        assert (done.returncode, done.stderr) == (0, "")
-        found: list[dict[str, Any]] = json.loads(done.stdout)["detections"]
+    def detections(self, *command: str) -> list[dict[str, Any]]:
+        """Give what is on record, or what *command* finds."""
+        printed = self.output(*(command or ("list",)), "--format", "json")
+        found: list[dict[str, Any]] = json.loads(printed)["detections"]
         return found
 
     def alerts(self) -> dict[str, str]:

@@ -7,14 +7,13 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
-from email import policy
-from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
 from checkout import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from installation import Installation
 
 from botalert import machines
 from botalert.config import load
@@ -479,21 +478,6 @@ def test_a_resolver_that_fails_names_nobody(monkeypatch):
 
 # From the configuration to the mail.
 
-CONF = """\
-[DEFAULT]
-logfile: {0}/fw.log
-timezone: UTC
-statefile: {0}/state.db
-mailserver: maildir:{0}/Maildir
-{1}
-[recipients]
-From: firewall@example.org
-To: you@example.org
-[signals]
-log: smtp
-[smtp]
-DPT: 25
-"""
 PACKET = (
     "2026-11-20T11:00:00+00:00 fw1 kernel: DROP:IN=eth1 OUT=eth0 "
     f"MAC=66:3e:06:4e:33:1a:{MAC}:08:00 SRC=192.168.1.10 DST=198.51.100.1 LEN=60 PROTO=TCP "
@@ -502,46 +486,31 @@ PACKET = (
 
 
 @pytest.fixture
-def configure(tmp_path: Path):
-    """Give what writes a configuration with these options, and a log; it gives the path."""
-
-    def _configure(options: str) -> str:
-        (tmp_path / "fw.log").write_text(PACKET)
-        (tmp_path / "botalert.conf").write_text(CONF.format(tmp_path, options))
-        return str(tmp_path / "botalert.conf")
-
-    return _configure
+def site(tmp_path: Path) -> Installation:
+    """Give a botalert with a packet in its log."""
+    site = Installation(tmp_path)
+    site.append(PACKET)
+    return site
 
 
-def botalert(place: Path, *arguments: str) -> str:
-    """Do as *arguments* say, which must succeed in silence; give the output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "botalert", "-c", "botalert.conf", *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+def configure(site: Installation, own: str = "", **options: str) -> None:
+    """Write what the signal says of itself, and options for all."""
+    site.configure(signals={"smtp": f"DPT: 25\n{own}"}, **options)
 
 
-def mail(place: Path) -> tuple[str, str, str]:
+def mail(site: Installation) -> tuple[str, str, str]:
     """Give subject, text and HTML of the only mail."""
-    (file,) = (place / "Maildir" / "new").iterdir()
-    message = BytesParser(policy=policy.default).parsebytes(file.read_bytes())
+    (message,) = site.mails()
     parts = [message.get_body((kind,)).get_content() for kind in ("plain", "html")]
     return str(message["Subject"]), *parts
 
 
-def test_a_mail_has_name_and_vendor(configure, tmp_path):
+def test_a_mail_has_name_and_vendor(site, tmp_path):
     """In its subject and both parts; a file that is missing keeps no mail from going out."""
     (tmp_path / "leases").write_text(DHCPD)
-    configure(f"leases: {tmp_path}/nowhere, {tmp_path}/leases,")
-    botalert(tmp_path, "run")
-    subject, text, html = mail(tmp_path)
+    configure(site, leases=f"{tmp_path}/nowhere, {tmp_path}/leases,")
+    assert site.run() == (0, [])
+    subject, text, html = mail(site)
     assert subject.startswith("[botalert] laptop-anna (192.168.1.10) set off smtp: ")
     assert text.startswith('laptop-anna (192.168.1.10) set off the signal "smtp".\n')
     assert "<title>laptop-anna (192.168.1.10) set off smtp</title>" in html
@@ -554,16 +523,16 @@ def test_a_mail_has_name_and_vendor(configure, tmp_path):
     ("source", "shown"),
     [("SRC", "192.0.2.10"), ("MAC", "00:00:5e:00:53:0a"), ("HOST SRC", "fw 192.0.2.10")],
 )
-def test_a_sample_has_a_name_and_a_vendor(configure, tmp_path, source, shown):
+def test_a_sample_has_a_name_and_a_vendor(site, source, shown):
     """So that one sees what mails look like, with what machines are known by."""
-    configure(f"source: {source}")
-    botalert(tmp_path, "test-mail")
-    subject, text, _ = mail(tmp_path)
+    configure(site, own=f"source: {source}")
+    site.output("test-mail")
+    subject, text, _ = mail(site)
     assert f"[sample] [botalert] sample.example.org ({shown}) set off smtp" in subject
     assert "00:00:5e:00:53:0a (ICANN, IANA Department)" in text
 
 
-def test_check_tells_of_files_that_name_nobody(configure, tmp_path):
+def test_check_tells_of_files_that_name_nobody(site, tmp_path):
     """Missing, a FIFO, too large, what no server has written; run says nothing of them."""
     (tmp_path / "leases").write_text("[DEFAULT]\n")
     (tmp_path / "good").write_text(KEA6)
@@ -572,8 +541,8 @@ def test_check_tells_of_files_that_name_nobody(configure, tmp_path):
     with (tmp_path / "log").open("w") as log:
         log.truncate(MOST_BYTES + 1)
     names = ("nowhere", "fifo", "folder", "log", "leases", "good")
-    configure(f"leases: {', '.join(str(tmp_path / name) for name in names)}")
-    told = botalert(tmp_path, "check").replace(f"{tmp_path}/", "")
+    configure(site, leases=", ".join(str(tmp_path / name) for name in names))
+    told = site.output("check").replace(f"{tmp_path}/", "")
     assert [line for line in told.splitlines() if "leases:" in line] == [
         "warning: leases: nowhere: No such file or directory",
         "warning: leases: fifo: is no plain file",
@@ -581,34 +550,32 @@ def test_check_tells_of_files_that_name_nobody(configure, tmp_path):
         "warning: leases: log: is larger than 256 MiB",
         "warning: leases: leases: is not written as dnsmasq, ISC dhcpd or Kea write leases",
     ]
-    botalert(tmp_path, "run")
-    assert mail(tmp_path)[0].startswith("[botalert] laptop-anna (192.168.1.10) set off")
+    assert site.run() == (0, [])
+    assert mail(site)[0].startswith("[botalert] laptop-anna (192.168.1.10) set off")
 
 
 @pytest.mark.parametrize("command", ["scan", "run"])
-def test_what_sends_no_mail_looks_for_no_names(configure, tmp_path, command):
+def test_what_sends_no_mail_looks_for_no_names(site, command):
     """A quick start is one that leaves out what it does not need."""
-    configure("resolve: yes")
-    botalert(tmp_path, "run")
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "botalert", "-c", "botalert.conf", command],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    configure(site, resolve="yes")
+    assert site.run() == (0, [])
+    done = site.botalert(command, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
     assert "botalert.scan" in done.stderr
     assert "botalert.machines" not in done.stderr
 
 
-def test_leases_and_resolve_are_read(configure):
+def test_leases_and_resolve_are_read(site):
     """None, and no, are the defaults."""
-    config = load(configure(""))
-    assert (config.leases, config.resolve) == ((), False)
-    config = load(configure("leases: /a, /b,\nresolve: Yes"))
-    assert (config.leases, config.resolve) == (("/a", "/b"), True)
+
+    def read(**options: str) -> tuple[tuple[str, ...], bool]:
+        configure(site, **options)
+        config = load(str(site.config))
+        return config.leases, config.resolve
+
+    assert read() == ((), False)
+    assert read(leases="/a, /b,", resolve="Yes") == (("/a", "/b"), True)
     with pytest.raises(ConfigurationError) as caught:
-        load(configure("resolve: maybe"))
+        read(resolve="maybe")
     (fault,) = caught.value.faults
     assert fault.endswith("[DEFAULT] resolve: 'maybe' is none of yes, no. Write resolve: yes")

@@ -1,17 +1,12 @@
 """What a machine is known by: `source:`, from the configuration to `forget`."""
 
-import json
-import os
-import re
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+from installation import Installation
 
-from botalert.config import load
+from botalert.config import Config, load
 from botalert.config.conditions import source_conditions
 from botalert.errors import ConfigurationError
 from botalert.grammar import KernelReader
@@ -21,24 +16,6 @@ from botalert.times import StampReader
 from botalert.words import signal_words
 
 MAC = "MAC=66:3e:06:4e:33:1a:02:00:C0:a8:02:14:08:00 "
-CONF = """\
-[DEFAULT]
-logfile: {place}/fw.log
-timezone: UTC
-statefile: {place}/state.db
-mailserver: maildir:{place}/Maildir
-{default}
-[recipients]
-From: firewall@example.org
-To: you@example.org
-[signals]
-log: smtp, telnet
-[smtp]
-DPT: 25
-{own}
-[telnet]
-DPT: 23
-"""
 PACKET = (
     "Nov 20 10:00:00 {host} kernel: DROP:IN=eth1 OUT=eth0 {mac}SRC={source} DST=198.51.100.1 "
     "LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=1 DF PROTO=TCP SPT=5 DPT=25 WINDOW=64240 RES=0x00 SYN "
@@ -102,9 +79,10 @@ def test_sources_are_in_order():
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory to work in, with a log of two machines at two sites."""
-    (tmp_path / "fw.log").write_text(
+def site(tmp_path: Path) -> Installation:
+    """Give a botalert with a log of machines at two sites."""
+    site = Installation(tmp_path)
+    site.append(
         packet("192.168.1.23", MAC)
         + packet("192.168.1.23", host="fw2")
         + packet("192.168.1.24", MAC)
@@ -112,39 +90,24 @@ def place(tmp_path: Path) -> Path:
         + packet("2001:db8:1:2::2")
         + packet("2001:db8:1:3::2")
     )
-    return tmp_path
+    return site
 
 
-def configure(place: Path, own: str = "", default: str = "") -> str:
-    path = place / "botalert.conf"
-    path.write_text(CONF.format(place=place, own=own, default=default))
-    return str(path)
+def configure(site: Installation, own: str = "", **options: str) -> Config:
+    """Write what one signal says of itself, and options for all; read it."""
+    site.configure(signals={"smtp": f"DPT: 25\n{own}", "telnet": "DPT: 23"}, **options)
+    return load(str(site.config))
 
 
-def botalert(place: Path, *arguments: str) -> str:
-    """Do as *arguments* say, which must succeed in silence; give the output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "botalert", "-c", "botalert.conf", *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+def sources(site: Installation, *arguments: str) -> dict[str, int]:
+    return {each["source"]: each["packets"] for each in site.detections(*arguments)}
 
 
-def sources(place: Path, *arguments: str) -> dict[str, int]:
-    found = json.loads(botalert(place, *arguments, "--format", "json"))
-    return {each["source"]: each["packets"] for each in found["detections"]}
-
-
-def test_a_signals_own_stands_before_the_default(place):
+def test_a_signals_own_stands_before_the_default(site):
     """As every option does; any case, any spaces."""
-    config = load(configure(place, own="source: mac", default="source: host  src"))
+    config = configure(site, own="source: mac", source="host  src")
     assert [signal.source for signal in config.signals] == [SENDER, HOST_SRC]
-    assert [signal.source for signal in load(configure(place)).signals] == [SRC, SRC]
+    assert [signal.source for signal in configure(site).signals] == [SRC, SRC]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +118,12 @@ def test_a_signals_own_stands_before_the_default(place):
         ("name", "source: SRC"),
     ],
 )
-def test_a_source_that_is_none_is_told_with_a_remedy(place, value, remedy):
+def test_a_source_that_is_none_is_told_with_a_remedy(site, value, remedy):
     """With its place, the value, and what there is."""
     with pytest.raises(ConfigurationError) as caught:
-        load(configure(place, own=f"source: {value}"))
+        configure(site, own=f"source: {value}")
     (fault,) = caught.value.faults
-    assert f"botalert.conf:14 [smtp] source: {value!r} is none of {', '.join(IDENTITIES)}" in fault
+    assert f"botalert.conf:17 [smtp] source: {value!r} is none of {', '.join(IDENTITIES)}" in fault
     assert remedy in fault
 
 
@@ -178,25 +141,25 @@ def test_a_source_that_is_none_is_told_with_a_remedy(place, value, remedy):
                     "fw1 2001:db8:1:3::2": 1}),
     ],
 )  # fmt: skip
-def test_machines_are_told_apart_and_found_again(place, identity, expected):
+def test_machines_are_told_apart_and_found_again(site, identity, expected):
     """Each source that a scan shows is one that --source narrows it to."""
-    configure(place, own=f"source: {identity}")
-    found = sources(place, "scan")
+    configure(site, own=f"source: {identity}")
+    found = sources(site, "scan")
     assert found == expected
     # So many lines are looked into by their kinds.
-    (place / "fw.log").write_text((place / "fw.log").read_text() * 50)
-    found = sources(place, "scan")
+    site.append(site.log.read_text() * 49)
+    found = sources(site, "scan")
     assert found == {source: packets * 50 for source, packets in expected.items()}
     for source, packets in found.items():
-        assert sources(place, "scan", "--source", source).get(source) == packets
+        assert sources(site, "scan", "--source", source).get(source) == packets
 
 
-def test_a_mac_and_a_site_narrow_any_signal(place):
+def test_a_mac_and_a_site_narrow_any_signal(site):
     """By form, whatever its signal knows machines by; a line's own SRC may look like these."""
-    configure(place)
-    mac, site = "02:00:C0:A8:02:14", "fw2 192.168.1.23"
-    assert sources(place, "scan", "--source", mac) == {"192.168.1.23": 1, "192.168.1.24": 1}
-    assert sources(place, "scan", "--source", site) == {"192.168.1.23": 1}
+    configure(site)
+    mac, at_fw2 = "02:00:C0:A8:02:14", "fw2 192.168.1.23"
+    assert sources(site, "scan", "--source", mac) == {"192.168.1.23": 1, "192.168.1.24": 1}
+    assert sources(site, "scan", "--source", at_fw2) == {"192.168.1.23": 1}
     for text in (mac, "a machine"):
         (condition,) = source_conditions(text, SRC, free_text=True)
         assert (condition.field, condition.holds([text])) == ("SRC", True)
@@ -210,20 +173,19 @@ def test_a_mac_and_a_site_narrow_any_signal(place):
         (HOST_SRC, "fw1 2001:DB8:1:2:0::1", "fw1 2001:db8:1:2::1"),
     ],
 )
-def test_a_source_of_any_kind_is_forgotten(place, identity, given, known):
+def test_a_source_of_any_kind_is_forgotten(site, identity, given, known):
     """As the mail proposes it, and as people write it."""
-    configure(place, own=f"source: {identity}")
-    botalert(place, "run")
-    mails = [each.read_text() for each in (place / "Maildir" / "new").iterdir()]
-    assert any(re.search(rf"^Subject: .*{re.escape(known)} set off", each, re.M) for each in mails)
-    assert known in sources(place, "list")
-    botalert(place, "forget", given)
-    assert known not in sources(place, "list")
+    configure(site, own=f"source: {identity}")
+    assert site.run() == (0, [])
+    assert any(f"{known} set off" in mail["Subject"] for mail in site.mails())
+    assert known in sources(site, "list")
+    assert site.output("forget", given) == ""
+    assert known not in sources(site, "list")
 
 
-def test_what_machines_are_known_by_is_said_in_words(place):
+def test_what_machines_are_known_by_is_said_in_words(site):
     """If it is not the address."""
-    config = load(configure(place, own="source: MAC"))
+    config = configure(site, own="source: MAC")
     smtp, telnet = map(signal_words, config.signals)
     assert smtp.endswith("packets to port 25; a machine is known by its hardware address")
     assert "known by" not in telnet
