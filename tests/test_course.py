@@ -16,6 +16,7 @@ from botalert.tally import Tally, merged
 from botalert.windows import STAMP, UPTIME, Rules, heads, tracks
 
 RETAIN = 3 * DAY
+REALERTS = [3600, DAY, 2 * DAY, 5 * DAY]
 Expected = tuple[int, Tally] | None
 
 
@@ -118,16 +119,19 @@ def rules_for(draw, realerts: Sequence[int | None]) -> tuple[Rules, int | None]:
     return Rules(read_threshold(draw(thresholds())), RETAIN, realert), realert
 
 
+def judge_some_logs(draw, realerts: Sequence[int | None], *, is_steady: bool) -> None:
+    """Insist that one to three logs, in parts, are found to be what the judge finds them."""
+    rules, realert = rules_for(draw, realerts)
+    names = "abc"[: draw(st.integers(1, 3))]
+    logs = {name: draw(one_log(rules, is_steady=is_steady)) for name in names}
+    assert told(scanned(draw, rules, logs)) == expected(rules, realert, logs)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_logs_are_judged_rightly_whatever_the_cut(data: st.DataObject) -> None:
     """Silences begin tallies anew, and several logs unite, in whatever parts they are read."""
-    rules, _ = rules_for(data.draw, [None])
-    logs = {
-        log: data.draw(one_log(rules, is_steady=False))
-        for log in "abc"[: data.draw(st.integers(1, 3))]
-    }
-    assert told(scanned(data.draw, rules, logs)) == expected(rules, None, logs)
+    judge_some_logs(data.draw, [None], is_steady=False)
 
 
 @settings(max_examples=300, deadline=None)
@@ -148,19 +152,14 @@ def test_runs_change_nothing(data: st.DataObject) -> None:
 @given(st.data())
 def test_who_returns_is_another_episode(data: st.DataObject) -> None:
     """Whatever the cut; if it is met again, with counts of its own."""
-    rules, realert = rules_for(data.draw, [3600, DAY, 2 * DAY, 5 * DAY])
-    logs = {
-        log: data.draw(one_log(rules, is_steady=True))
-        for log in "abc"[: data.draw(st.integers(1, 3))]
-    }
-    assert told(scanned(data.draw, rules, logs)) == expected(rules, realert, logs)
+    judge_some_logs(data.draw, REALERTS, is_steady=True)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_runs_change_no_episode(data: st.DataObject) -> None:
     """The moments of runs don't matter, nor what is forgotten between them."""
-    rules, realert = rules_for(data.draw, [3600, DAY, 2 * DAY, 5 * DAY])
+    rules, realert = rules_for(data.draw, REALERTS)
     logs = {log: data.draw(one_log(rules, is_steady=True)) for log in "ab"}
     moments = sorted(data.draw(st.lists(st.integers(0, 20), max_size=4)))
     ends = [BEGIN + moment * DAY // 2 for moment in moments]

@@ -255,21 +255,14 @@ COUNTED = [
     Counted(ISO, "horizontal-scan", "192.168.1.11", 20, "DST", "DPT"),
     Counted(ISO, "horizontal-scan", "192.168.2.20", 20, "DST", "DPT"),
     Counted(ISO, "horizontal-scan", "2001:db8:2::20", 20, "DST", "DPT"),
-    Counted(
-        "corpora/crowdsec-hub/iptables-scan-multi-port.log",
-        "vertical-scan", "62.34.17.168", 15, "DPT", "DST",
-    ),
-    Counted(
-        "corpora/psad/ipv6_tcp_connect_nmap_default_scan.log",
-        "vertical-scan", "2001:db8:0:f101::2", 15, "DPT", "DST",
-    ),
-    Counted(
-        "corpora/psad/topera_ipv6_syn_scan_no_ip_opts.log",
-        "vertical-scan", "2012:1234:1234::1", 15, "DPT", "DST",
-    ),
-    Counted(
-        "corpora/psad/syn_scan_1000_1500_localhost.log",
-        "vertical-scan", "127.0.0.1", 15, "DPT", "DST",
+    *(
+        Counted(f"corpora/{log}", "vertical-scan", source, 15, "DPT", "DST")
+        for log, source in (
+            ("crowdsec-hub/iptables-scan-multi-port.log", "62.34.17.168"),
+            ("psad/ipv6_tcp_connect_nmap_default_scan.log", "2001:db8:0:f101::2"),
+            ("psad/topera_ipv6_syn_scan_no_ip_opts.log", "2012:1234:1234::1"),
+            ("psad/syn_scan_1000_1500_localhost.log", "127.0.0.1"),
+        )
     ),
     Counted(
         "corpora/psad/syn_scan_1000_1500_localhost.log",
