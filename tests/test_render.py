@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from botalert import __version__
 from botalert.detect import Alert, Detection
 from botalert.loader import template_environment
-from botalert.match import Signal
+from botalert.match import Condition, Signal, Text
 from botalert.model import Hit, Mailbox, Recipients
 from botalert.render import (
     Letterhead,
@@ -114,6 +114,18 @@ def test_text_names_machine_deed_time_and_evidence() -> None:
             "botalert forget --signal smtp -- 192.168.1.10",
         ):
             assert fact in text
+
+
+def test_text_breaks_no_name_at_its_hyphens() -> None:
+    """A name of two halves, on two lines, is found by no search."""
+    names = [f"br-{room}-{number}" for room in ("kitchen", "attic") for number in "12345678"]
+    about = alert()
+    tally = about.detection.tally
+    tally.interfaces = tuple(names)
+    lan = Condition("IN", tuple(Text(name) for name in names), (), "@lan")
+    mail = arrived(render_alert(TEMPLATES, about, SIGNAL._replace(conditions=(lan,)), HEAD))
+    for name in names:
+        assert len(re.findall(rf"(?<!\S){name}(?![\w-])", body(mail, "plain"))) == 2
 
 
 def test_variables_are_the_detections_facts() -> None:
