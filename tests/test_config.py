@@ -339,6 +339,7 @@ def test_any_mixture_of_keys_and_values_is_faults_or_a_configuration(
     [
         ("localhost", MailServer("smtp", "localhost", 25)),
         ("mx.example.org:2525", MailServer("smtp", "mx.example.org", 2525)),
+        ("mx.example.org.", MailServer("smtp", "mx.example.org.", 25)),
         ("smtp://192.0.2.1:26", MailServer("smtp", "192.0.2.1", 26)),
         ("smtp+starttls://mx.example.org", MailServer("smtp+starttls", "mx.example.org", 587)),
         ("smtps://[2001:db8::25]", MailServer("smtps", "2001:db8::25", 465)),
@@ -353,8 +354,12 @@ def test_a_mail_server_is_read(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["host:0", "host:99999", "a b", "maildir:", "http://x", "x://y", ":25"]
-)
+    "text",
+    [
+        "host:0", "host:99999", f"host:{'9' * 5000}", "a b", "maildir:", "http://x", "x://y", ":25",
+        "mail..example", ".example.org", f"smtps://{'x' * 64}.example",
+    ],
+)  # fmt: skip
 def test_what_is_no_mail_server_is_refused(text):
     """It is quoted."""
     with pytest.raises(ValueError, match="maildir:"):

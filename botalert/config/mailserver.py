@@ -14,8 +14,11 @@ MAILDIR = "maildir"
 _DEFAULT_PORTS = {SMTP: 25, STARTTLS: 587, SMTPS: 465}
 DEFAULT_SENDMAIL = "/usr/sbin/sendmail"
 
+# RFC 1035, section 2.3.4: labels of 1 to 63 characters; Python asks no resolver for others.
+_LABEL = "[A-Za-z0-9_-]{1,63}"
 _HOST_AND_PORT = re.compile(
-    r"(?:\[(?P<literal>[0-9a-fA-F:.]+)\]|(?P<host>[A-Za-z0-9_.-]+))(?::(?P<port>\d+))?/?", re.ASCII
+    rf"(?:\[(?P<literal>[0-9a-fA-F:.]+)\]|(?P<host>{_LABEL}(?:\.{_LABEL})*\.?))"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
 
 
