@@ -678,6 +678,28 @@ def test_server_that_never_ends_is_given_up(dialogue: Dialogue, scheme: str) -> 
             transport.send(message, "a@mx.example", ["b@mx.example"])
 
 
+def test_server_that_is_given_up_hears_no_more() -> None:
+    """In the midst of a mail, a farewell would be taken for its text, and be waited for."""
+    heard = b""
+
+    def dialogue(connection: socket.socket) -> None:
+        nonlocal heard
+        connection.sendall(b"220 rude\r\n")
+        while not connection.recv(4096).upper().startswith(b"MAIL"):
+            connection.sendall(b"250 fine\r\n")
+        while said := connection.recv(4096):
+            heard += said
+
+    message = EmailMessage()
+    message["From"] = message["To"] = "a@mx.example"
+    with rude_server(dialogue) as place:
+        host, _, port = place.partition(":")
+        transport = SmtpTransport(MailServer("smtp", host, int(port)), "", "", deadline_seconds=0.5)
+        with closing(transport), pytest.raises(ServerDownError, match="did not end within"):
+            transport.send(message, "a@mx.example", ["b@mx.example"])
+    assert heard == b""
+
+
 def test_server_that_never_says_goodbye_has_taken_the_mail() -> None:
     """After the last mail nothing it says is waited for without end."""
     message = EmailMessage()

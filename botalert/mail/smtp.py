@@ -94,6 +94,9 @@ class SmtpTransport:
         signal.setitimer(signal.ITIMER_REAL, self._deadline_seconds)
         try:
             yield
+        except ServerDownError:
+            self._drop()  # Else the farewell would be waited for as long again.
+            raise
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
