@@ -596,7 +596,8 @@ def test_check_warns_of_what_run_could_not_use(place):
     conf = place / "botalert.conf"
     text = conf.read_text().replace(f"maildir:{place}/Maildir", "sendmail:/nope")
     text = text.replace("fw.log", "fw.log, /dev/null").replace("/state/state.db", "/state.db")
-    conf.write_text(text.replace("logfile: ", f"logfile: journal, {place}/*.log, "))
+    text = text.replace("logfile: ", f"templates: /nowhere\nlogfile: journal, {place}/*.log, ")
+    conf.write_text(text)
     known = ("no interface", "[spare] is not looked for")
     warned = [
         line
@@ -612,6 +613,7 @@ def test_check_warns_of_what_run_could_not_use(place):
         f"warning: logfile: /dev/null: {refused}",
         f"warning: statefile: {place}/state.db: is there, and no plain file. "
         "Name another in statefile:.",
+        "warning: templates: /nowhere: is no directory; the shipped ones are used",
         "warning: mailserver: sendmail:/nope: is no program that this user can run",
     ]
     (place / "Maildir").write_text("")

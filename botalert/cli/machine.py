@@ -10,6 +10,7 @@ from datetime import datetime
 from botalert import machines
 from botalert.config import Config
 from botalert.config.mailserver import MAILDIR, SENDMAIL
+from botalert.config.options import default_of
 from botalert.config.warnings import config_warnings
 from botalert.errors import BotalertError
 from botalert.job.logs import configured_logs
@@ -61,6 +62,8 @@ def _place_warnings(config: Config) -> Iterator[str]:
         state.exists(config.statefile)
     except BotalertError as error:
         yield f"statefile: {error}"
+    if config.templates != default_of("templates") and not os.path.isdir(config.templates):
+        yield f"templates: {config.templates}: is no directory; the shipped ones are used"
     server = config.mailserver
     if server.scheme == SENDMAIL and shutil.which(server.path) is None:
         yield f"mailserver: {server}: is no program that this user can run"
