@@ -21,7 +21,7 @@ from botalert.detect import Detection
 from botalert.errors import ConfigurationError
 from botalert.machines import Directory, resolver
 from botalert.machines.ethers import read_ethers
-from botalert.machines.files import LONGEST_NAME, MOST_BYTES, plain_name
+from botalert.machines.files import LONGEST_NAME, MOST_BYTES, plain_name, read_text
 from botalert.machines.hosts import read_hosts
 from botalert.machines.lease import Lease
 from botalert.machines.leases import Leases, is_known, read_leases
@@ -180,6 +180,20 @@ def test_leases_of_kea():
     assert list(read_leases(KEA6)) == [
         Lease("2001:db8::10", "laptop-anna", MAC, at("10:00"), at("22:00"))
     ]
+
+
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_a_line_ends_at_a_line_feed_alone(tmp_path, end):
+    """A name cannot go on as another machine's lease."""
+    file = tmp_path / "leases"
+    for text in (
+        f"0 {MAC} 192.168.1.10 evil{end}0 {OTHER} 192.168.1.1 router *\n",
+        f"{KEA4}192.168.1.14,,,60,60,1,0,0,evil{end}192.168.1.1,{OTHER},,60,60,1,0,0,router,0,,0\n",
+    ):
+        file.write_bytes(text.encode())
+        found = {lease.address for lease in read_leases(read_text(str(file)))}
+        assert found
+        assert "192.168.1.1" not in found
 
 
 @pytest.mark.parametrize("text", [DNSMASQ, DHCPD, KEA4, KEA6, "", "\n"])

@@ -9,7 +9,7 @@ began is not told.
 from collections.abc import Iterator
 
 from botalert.grammar.packets import canonical_address
-from botalert.machines.files import mac_of, plain_name
+from botalert.machines.files import lines, mac_of, plain_name
 from botalert.machines.lease import Lease, seconds
 
 _FIELDS = 5
@@ -20,13 +20,13 @@ _FIRST_MOMENT = 10**9
 
 def reads(text: str) -> bool:
     """Tell whether *text* is written so: its first line is a lease or the server's identifier."""
-    first = text.lstrip().partition("\n")[0]
+    first = next(lines(text), "")
     return first.startswith("duid ") or _lease(first) is not None
 
 
 def leases(text: str) -> Iterator[Lease]:
     """Give the leases in *text*; at most one of each address."""
-    for line in text.splitlines():
+    for line in lines(text):
         lease = _lease(line)
         if lease is not None:
             yield lease

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
 
 # Longer ones would push what matters out of a subject.
 LONGEST_NAME = 64
@@ -14,6 +15,7 @@ MOST_BYTES = 256 << 20
 
 _HARMFUL = re.compile(r"[^A-Za-z0-9.-]+")
 _LETTER = re.compile(r"[A-Za-z]")
+_LINE = re.compile(r"[^\n]+")
 
 
 def plain_name(text: str) -> str:
@@ -44,10 +46,23 @@ def read_text(path: str) -> str:
             raise OSError(errno.EINVAL, "is no plain file")
         if about.st_size > MOST_BYTES:
             raise OSError(errno.EFBIG, f"is larger than {MOST_BYTES >> 20} MiB")
-        with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as file:
+        with open(
+            descriptor, encoding="utf-8", errors="replace", newline="\n", closefd=False
+        ) as file:
             return file.read(MOST_BYTES)
     finally:
         os.close(descriptor)
+
+
+def lines(text: str) -> Iterator[str]:
+    """
+    Give the lines of *text* that are not empty, one by one.
+
+    They end at a line feed alone: what else Python takes for the end of a
+    line may stand in a client's name, and what follows it would seem to be
+    the server's word.
+    """
+    return (found[0] for found in _LINE.finditer(text))
 
 
 def mac_of(text: str) -> str | None:

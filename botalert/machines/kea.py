@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from botalert.grammar.packets import canonical_address
-from botalert.machines.files import mac_of, plain_name
+from botalert.machines.files import lines, mac_of, plain_name
 from botalert.machines.lease import Lease, seconds
 
 _HEAD = "address,"
@@ -23,13 +23,13 @@ _ESCAPED = re.compile(r"&#x([0-9a-fA-F]{2})")
 
 def reads(text: str) -> bool:
     """Tell whether *text* is written so."""
-    return set(text.lstrip().partition("\n")[0].strip().split(",")) >= _NEEDED
+    return set(next(lines(text), "").strip().split(",")) >= _NEEDED
 
 
 def leases(text: str) -> Iterator[Lease]:
     """Give the leases in *text*, in its order."""
     columns: list[str] = []
-    for line in text.splitlines():
+    for line in lines(text):
         values = line.strip().split(",")
         if line.startswith(_HEAD):
             columns = values
