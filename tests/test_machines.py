@@ -486,7 +486,12 @@ def test_a_resolver_that_fails_names_nobody(monkeypatch):
     def fail(*_: object) -> None:
         raise UnicodeError
 
+    def no_more(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
     monkeypatch.setattr(resolver.socket, "getnameinfo", fail)
+    assert resolver.Resolver(each=60).name("192.0.2.1") == ""
+    monkeypatch.setattr(resolver.Thread, "start", no_more)
     assert resolver.Resolver(each=60).name("192.0.2.1") == ""
 
 

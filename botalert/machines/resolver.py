@@ -38,11 +38,12 @@ class Resolver:
         answers: SimpleQueue[str] = SimpleQueue()
         # The C library can't be told to give up; a process does not wait for
         # its daemons.
-        Thread(target=_ask, args=(address, answers), daemon=True).start()
+        thread = Thread(target=_ask, args=(address, answers), daemon=True)
         began = time.monotonic()
         try:
+            thread.start()
             return plain_name(answers.get(timeout=min(self._each, self._left)))
-        except Empty:
+        except (Empty, RuntimeError):  # Of threads, too, there may be no more.
             return ""
         finally:
             self._left -= time.monotonic() - began

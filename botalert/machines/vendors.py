@@ -22,7 +22,7 @@ _LOCAL_BIT = 0x02
 # A prefix of 6, 7 or 9 digits, in pairs or not, behind which Wireshark has zeros
 # and the number of bits, IEEE "(base 16)", and systemd a line of its own.
 _LINE = re.compile(
-    r"^(?:OUI:)?(?P<prefix>(?:[0-9A-F]{2}:){2,5}[0-9A-F]{2}|[0-9A-F]{6,9})(?:/(?P<bits>[0-9]+))?"
+    r"^(?:OUI:)?(?P<prefix>(?:[0-9A-F]{2}:){2,5}[0-9A-F]{2}|[0-9A-F]{6,9})(?:/(?P<bits>[0-9]{1,2}))?"
     r"(?:\*\n ID_OUI_FROM_DATABASE=|[ \t]+\(base 16\)[ \t]+|[ \t]+)(?P<vendor>[^\n]+)",
     re.MULTILINE | re.ASCII,
 )
