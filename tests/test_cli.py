@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from botalert.cli import main
+from botalert.printable import printable
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKET = "IN=eth1 OUT=eth0 SRC={} DST={} LEN=60 PROTO=TCP SPT=5 DPT={} SYN URGP=0 "
@@ -568,7 +569,9 @@ def test_an_output_that_lacks_characters_gets_escapes(place):
     assert r"[spare-\xe9]" in output("explain", "--signal", "spare-é", cwd=place, env=env)
 
 
-@pytest.mark.parametrize("source", ["2001:DB8:0::1", "-x", "-", "a b", "--", "$HOME"])
+@pytest.mark.parametrize(
+    "source", ["2001:DB8:0::1", "-x", "-", "a b", "--", "$HOME", "\x1b[31mred", r"\u202e", "\u202e"]
+)
 def test_forget_knows_a_source_as_a_mail_proposes_it(place, source):
     """Whatever a custom regex: has found."""
     conf = place / "botalert.conf"
@@ -583,7 +586,7 @@ def test_forget_knows_a_source_as_a_mail_proposes_it(place, source):
     done = in_a_shell(place, f"$BOTALERT -v {proposed}")
     assert (done.returncode, done.stderr) == (
         0,
-        f"botalert: {source}: 1 detection forgotten\n",
+        f"botalert: {printable(source)}: 1 detection forgotten\n",
     )
     assert output("list", cwd=place) == "nothing on record\n"
 

@@ -10,6 +10,7 @@ from botalert.cli.commands.common import Options, read_config
 from botalert.cli.standard_error import remark
 from botalert.errors import DataError
 from botalert.match import source_as_known
+from botalert.printable import printable
 from botalert.state import file as state
 
 
@@ -24,6 +25,11 @@ def perform(options: Options, now: datetime) -> int:
             forgotten = memory.forget(source, options.signal) or memory.forget(
                 source_as_known(source), options.signal
             )
+            if not forgotten:
+                # The mail and list show it, but not as what a terminal obeys.
+                known = {alert.detection.source for alert in memory.alerts(())}
+                shown_so = [each for each in known if printable(each) == source]
+                forgotten = sum(memory.forget(each, options.signal) for each in shown_so)
     if not forgotten:
         by = f" by [{options.signal}]" if options.signal else ""
         raise DataError(f"{source}{by}: is not on record. See: botalert list")
