@@ -245,6 +245,11 @@ what is this
             f"[smtp] DPT: '{'9' * 5000}' is not a port from 0 to 65535",
         ),
         (MINIMAL + f"PROTO: {'9' * 5000}\n", "is not a protocol from 0 to 255"),
+        (
+            MINIMAL + "SRC: fe80::1%eth1\n",
+            "'fe80::1%eth1' is not an address or network. Write the network: fe80::1/128",
+        ),
+        ("[DEFAULT]\nlan_networks: fe80::%eth1/10\n" + MINIMAL, "Write the network: fe80::/10"),
         (MINIMAL + "MAC: 00:16:3e\n", "is not a hardware address of 6 bytes nor a header of 14"),
         (
             MINIMAL + "MACSRC: printer\n",

@@ -239,12 +239,15 @@ def _pattern(field: str, value: str) -> Test:
 
 
 def _network(field: str, value: str) -> Test:
+    # Python takes a scope, which the log has apart: as IN.
     try:
-        return Network(ip_network(value))
+        if "%" not in value:
+            return Network(ip_network(value))
     except ValueError:
         pass
     try:
-        remedy = f"Write the network: {ip_network(value, strict=False)}"
+        unscoped = re.sub("%[^/]*", "", value)
+        remedy = f"Write the network: {ip_network(unscoped, strict=False)}"
     except ValueError:
         remedy = "Write one as 192.168.1.10, 192.168.0.0/16 or 2001:db8::/32"
     raise ValueError(f"{value!r} is not an address or network. {remedy}")
