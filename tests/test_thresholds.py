@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -76,6 +77,32 @@ def counts(site: Installation) -> dict[str, tuple[int, str]]:
 def mailed(site: Installation) -> list[str]:
     """Give what the subjects of the mails say was seen."""
     return sorted(mail["Subject"].split(": ")[1] for mail in site.mails())
+
+
+# How one is written.
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5 DST per flows", "'flows' is no field, as must stand behind per. Write one as 5 DST"),
+        ("5 DST per Day in 1h", "'Day' is no field, as must stand behind per. Write one as 5 DST"),
+        ("5 DST per DTP", "'DTP' is no field, as must stand behind per. Did you mean DPT or DST?"),
+        ("5 DST per day-time", "'day-time' is no field, as must stand behind per. Write one as"),
+        ("5 pakets", "and not packets, flows or days. Did you mean packets?"),
+    ],
+)
+def test_only_what_may_stand_there_is_hinted_at(text: str, expected: str) -> None:
+    """Behind per a field, and no flows, packets or days."""
+    with pytest.raises(ValueError, match=re.escape(f"{text!r}: ")) as caught:
+        read_threshold(text)
+    assert expected in str(caught.value)
+
+
+def test_a_field_may_stand_behind_per_in_any_case() -> None:
+    """As in front of it."""
+    assert read_threshold("5 dst per dpt") == read_threshold("5 DST per DPT")
+    assert read_threshold("5 User per zone", groups=("User", "zone"))[0][0].per == "zone"
 
 
 # Over runs and rotation.

@@ -86,7 +86,7 @@ def _read_measure(text: str, groups: tuple[str, ...]) -> Measure:
     if not 1 <= number <= _HIGHEST:
         raise ValueError(f"{text!r}: {digits!r} is not a number from 1 to {_HIGHEST}. {_EXAMPLE}")
     what = _read_what(text, found["what"], groups)
-    per = found["per"] and _read_field(text, found["per"], groups)
+    per = found["per"] and _read_per(text, found["per"], groups)
     if per == what:
         raise ValueError(f"{text!r}: of one {per} there is but one {what}. Name another field")
     window = None if found["window"] is None else read_duration(found["window"])
@@ -110,14 +110,29 @@ def _read_what(text: str, word: str, groups: tuple[str, ...]) -> str:
     lower = word.lower()
     if lower in _COUNTED or lower in _SINGULAR:
         return _SINGULAR.get(lower, lower)
-    return _read_field(text, word, groups)
+    field = _field_named(word, groups)
+    if field is None:
+        hint = suggestion(word, (*_fields(groups), *_COUNTED)) or _EXAMPLE
+        raise ValueError(f"{text!r}: {word!r} is no field, and not packets, flows or days. {hint}")
+    return field
 
 
-def _read_field(text: str, word: str, groups: tuple[str, ...]) -> str:
-    known = (*groups, *FIELDS, *DERIVED_FIELDS)
-    if word in known:
-        return word
-    if word.upper() in known:
-        return word.upper()
-    hint = suggestion(word, (*known, *_COUNTED)) or _EXAMPLE
-    raise ValueError(f"{text!r}: {word!r} is no field, and not packets, flows or days. {hint}")
+def _read_per(text: str, word: str, groups: tuple[str, ...]) -> str:
+    field = _field_named(word, groups)
+    if field is None:
+        # "flows" is no misspelt FLOWLBL.
+        is_counted = word.lower() in (*_COUNTED, *_SINGULAR)
+        hint = "" if is_counted else suggestion(word, _fields(groups))
+        raise ValueError(
+            f"{text!r}: {word!r} is no field, as must stand behind per. {hint or _EXAMPLE}"
+        )
+    return field
+
+
+def _field_named(word: str, groups: tuple[str, ...]) -> str | None:
+    known = _fields(groups)
+    return next((name for name in (word, word.upper()) if name in known), None)
+
+
+def _fields(groups: tuple[str, ...]) -> tuple[str, ...]:
+    return (*groups, *FIELDS, *DERIVED_FIELDS)
