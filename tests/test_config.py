@@ -831,7 +831,16 @@ def test_what_default_says_is_no_name(write):
         (MINIMAL + "MAC: !@mailserver\n", "Write a hardware address: MAC: 00:16:3e:12:34:56"),
         (MINIMAL + "TTL: @mailserver\n", "Write what TTL is in the log"),
         (MINIMAL + "SRC: @unused\n", "[smtp] SRC: '@unused' is not defined. "),
-        (MINIMAL + "SRC: @\n", "[smtp] SRC: '@' is not defined. "),
+        (
+            MINIMAL + "SRC: @\n",
+            "[smtp] SRC: '@' has no name behind it. "
+            "Write addresses or networks: SRC: @lan_networks",
+        ),
+        (
+            MINIMAL + "IN: eth1, !@\n",
+            "[smtp] IN: '@' has no name behind it. Write interfaces: IN: @lan",
+        ),
+        (MINIMAL + "ignore: @\n", "[smtp] ignore: '@' has no name behind it. Write addresses"),
     ],
 )
 def test_a_name_that_stands_for_nothing_is_a_fault(write, text, expected):

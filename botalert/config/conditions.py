@@ -153,6 +153,8 @@ def split_list(text: str) -> tuple[str, ...]:
 
 def _named(field: str, name: str, names: Names) -> list[Test]:
     """Give those of what ``@name`` stands for that *field* can be compared with."""
+    if not name:
+        raise ValueError(f"'@' has no name behind it. {_name_remedy(field)}")
     tests = names(name)
     fitting = [test for test in tests if _fits(field, test)]
     if tests and not fitting:
