@@ -107,6 +107,8 @@ def test_signals_are_named_singly_and_in_sets(
         ("@default, !spi", "log: 'spi' is no signal's section. Did you mean sip?"),
         ("@defualt", "log: '@defualt' is no set of signals. Write @default or @all."),
         ("!sip", "log: only leaves out. Write log: @default, !sip"),
+        ("!", "log: '!' leaves out nothing. Write a signal's name behind it: !smtp"),
+        ("smtp, !,", "log: '!' leaves out nothing. Write a signal's name behind it: !smtp"),
         ("zzzzz", "log: 'zzzzz' is no signal's section. Write a section [zzzzz]."),
     ],
 )

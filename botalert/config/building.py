@@ -476,6 +476,11 @@ class _Builder:
                 "",
                 f"is missing. Write a section [signals] with log: {RECOMMENDED}, {own[0]}",
             )
+        if "!" in items:
+            self.fault(
+                SIGNALS, "log", "'!' leaves out nothing. Write a signal's name behind it: !smtp"
+            )
+            items = tuple(item for item in items if item != "!")
         chosen: dict[str, None] = {}
         for item in items:
             if not item.startswith("!"):
