@@ -4,27 +4,35 @@ What `botalert check` warns of: no faults, but probably not what was meant.
 Pure: what the machine is like is passed in.
 """
 
-from collections.abc import Collection, Iterator
-from ipaddress import ip_address
-from itertools import product
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from math import prod
+from typing import NamedTuple
 
 from botalert.config.building import Config
-from botalert.config.conditions import ADDRESSES, INTERFACES, KNOWN_PROTOCOLS, NUMBERS, PORTS
+from botalert.config.conditions import (
+    ADDRESSES,
+    HIGHEST_PORT,
+    INTERFACES,
+    KNOWN_PROTOCOLS,
+    NUMBERS,
+    PORTS,
+)
+from botalert.config.coverage import is_covered, number_left, versions_left
 from botalert.config.mailserver import SMTP
 from botalert.config.options import suggestion
-from botalert.grammar.packets import PROTOCOLS
 from botalert.grammar.verdicts import UNKNOWN, VERDICTS, read_verdict
 from botalert.match import (
     REFUSED,
     Condition,
     Network,
     Pattern,
-    ProtocolRange,
     Range,
     Signal,
     Test,
     Text,
 )
+from botalert.threshold import FLOWS, Measure
 
 # IFNAMSIZ of linux/if.h, less the terminating NUL.
 _LONGEST_INTERFACE = 15
@@ -36,6 +44,16 @@ _PROTOCOLS_OF = {"SPT": _WITH_PORTS, "DPT": _WITH_PORTS, "TYPE": _ICMP, "CODE": 
 # What the kernel logs with a value or not at all.
 _NEVER_EMPTY = frozenset({*ADDRESSES, *PORTS, *NUMBERS, "PROTO", "VERDICT"})
 _OF_TCP = frozenset({"CWR", "ECE", "URG", "ACK", "PSH", "RST", "SYN", "FIN"})
+_ANY_ADDRESS: tuple[Test, ...] = (Network(ip_network("0.0.0.0/0")), Network(ip_network("::/0")))
+# All values there are of what every packet has, but where a pattern of one's own finds it.
+_WHOLE: dict[str, tuple[Test, ...]] = {
+    **dict.fromkeys(ADDRESSES, _ANY_ADDRESS),
+    "PREFIX": (Pattern("*"),),
+    "VERDICT": tuple(map(Text, VERDICTS)),
+}
+# A packet without a port is none that counts.
+_COUNTABLE = {**_WHOLE, **dict.fromkeys(PORTS, (Range(0, HIGHEST_PORT),))}
+_OF_A_FLOW = ("PROTO", "DST", "SPT", "DPT")
 
 
 def config_warnings(config: Config, machine_interfaces: Collection[str]) -> Iterator[str]:
@@ -95,79 +113,128 @@ def signal_warnings(
         free_text: A pattern of the administrator's own finds the fields.
         lan: What ``@lan`` stands for, of which is told elsewhere.
     """
-    asked = [condition for condition in signal.conditions if not condition.ignores]
-    by_field = {condition.field: condition for condition in asked}
-    ignored = {each.field: each.barred for each in signal.conditions if each.ignores}
-    for condition in asked:
-        if _is_barred(condition, ignored.get(condition.field, ())):
-            yield f"{condition.field}: can never be met: each of its values is ignored"
-        if _is_barred(condition, condition.barred):
-            yield f"{condition.field}: can never be met: each of its values is barred, too"
+    asked = _Asked.of(signal, free_text=free_text)
+    by_field = asked.by_field
+    yield from _emptiness_warnings(asked)
+    for condition in by_field.values():
         if condition.field in _NEVER_EMPTY and condition.plain == (_EMPTY,) and not free_text:
             yield f"{condition.field}: can never be met: no packet is logged with an empty one"
         if condition.field in INTERFACES:
             yield from _interface_warnings(condition, machine_interfaces, told=lan)
     if not by_field.keys() - {"VERDICT"}:
-        what = "refused packet" if REFUSED in asked else "packet"
+        what = "refused packet" if REFUSED in signal.conditions else "packet"
         yield f"is met by any {what}: it has no condition"
-    protocol = by_field.get("PROTO")
-    if protocol is not None:
-        yield from _protocol_warnings(protocol, by_field)
+    yield from _protocol_warnings(asked)
     if "PREFIX" in by_field and "VERDICT" in by_field:
         yield from _prefix_warnings(by_field["PREFIX"], by_field["VERDICT"])
     if _are_both_empty(by_field, "IN", "OUT"):
         yield "IN and OUT: can never be met: every packet has one or the other"
-    if _are_of_two_families(by_field.get("SRC"), by_field.get("DST")):
+    if _are_of_two_families(asked):
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
     for measure in (measure for way in signal.threshold for measure in way):
-        highest = _highest_number(by_field.get(measure.what))
-        if highest is not None and measure.number > highest:
-            yield (
-                f"threshold: {measure.words()} can never be met: "
-                f"{measure.what} asks for no more than {highest}"
-            )
+        reason = _never_met(measure, asked)
+        if reason:
+            yield f"threshold: {measure.words()} can never be met: {reason}"
 
 
-def _highest_number(condition: Condition | None) -> int | None:
-    """Tell how many values a packet's field can have that meets *condition*; None for any."""
-    # FLAGS and MAC have several values in one packet.
-    if condition is None or condition.field not in (*ADDRESSES, *PORTS, *INTERFACES):
-        return None
-    numbers = [_values_of(test) for test in condition.plain]
-    return None if not numbers or None in numbers else sum(filter(None, numbers))
+class _Asked(NamedTuple):
+    """
+    What a signal asks, field by field.
 
+    Attributes:
+        by_field: Its conditions.
+        ignored: What ``ignore:`` bars.
+        free_text: A pattern of the administrator's own finds the fields.
+    """
 
-def _values_of(test: Test) -> int | None:
-    if isinstance(test, Network):
-        return test.network.num_addresses
-    if isinstance(test, Range):
-        return test.high - test.low + 1
-    return 1 if isinstance(test, Text) else None
+    by_field: Mapping[str, Condition]
+    ignored: Mapping[str, tuple[Test, ...]]
+    free_text: bool
 
-
-def _is_barred(condition: Condition, values: Collection[Test]) -> bool:
-    """Tell whether all that *condition* asks for is among the barred *values*."""
-    asked = condition.plain
-    if not asked and condition.field == "VERDICT":
-        asked = tuple(map(Text, VERDICTS))  # There are no others.
-    return bool(asked) and all(any(_covers(barred, plain) for barred in values) for plain in asked)
-
-
-def _covers(barred: Test, plain: Test) -> bool:
-    """Tell whether all that *plain* holds for, *barred* holds for, too."""
-    if isinstance(plain, Network) and isinstance(barred, Network):
-        # An address of one version is in no network of the other.
-        return (
-            plain.network.network_address in barred.network
-            and plain.network.prefixlen >= barred.network.prefixlen
+    @classmethod
+    def of(cls, signal: Signal, *, free_text: bool) -> "_Asked":
+        """Take apart the conditions of *signal*."""
+        return cls(
+            {each.field: each for each in signal.conditions if not each.ignores},
+            {each.field: each.barred for each in signal.conditions if each.ignores},
+            free_text,
         )
-    if isinstance(plain, Range) and isinstance(barred, Range):
-        return barred.low <= plain.low and plain.high <= barred.high
-    if isinstance(plain, ProtocolRange):
-        numbers = map(str, range(plain.low, plain.high + 1))
-        return all(barred.holds(PROTOCOLS.get(number, number)) for number in numbers)
-    # A pattern's own "*" is in no value, so only a "*" of the other takes it.
-    return isinstance(plain, (Text, Pattern)) and barred.holds(plain.text)
+
+    def plain(self, field: str, whole: Mapping[str, tuple[Test, ...]]) -> tuple[Test, ...]:
+        """Give what *field* may be; where no value is asked for, what *whole* has of it."""
+        condition = self.by_field.get(field)
+        if condition is not None and condition.plain:
+            return condition.plain
+        return () if self.free_text else whole.get(field, ())
+
+    def barred(self, field: str) -> tuple[Test, ...]:
+        """Give what *field* must not be, be it by a condition or by ``ignore:``."""
+        condition = self.by_field.get(field)
+        return (*(condition.barred if condition else ()), *self.ignored.get(field, ()))
+
+    def lacks(self, field: str) -> bool:
+        """Tell whether no packet of the protocols that are asked for has *field*."""
+        protocol = self.by_field.get("PROTO")
+        if protocol is None or not protocol.plain or self.free_text:
+            return False
+        having = _PROTOCOLS_OF.get(field, ())
+        return bool(having) and not any(protocol.holds((each,)) for each in having)
+
+    def number(self, field: str) -> int | None:
+        """Tell how many values a packet's *field* can have; None for any."""
+        plain = self.plain(field, _COUNTABLE)
+        # What a pattern of one's own finds may be one value in many ways of writing.
+        is_odd = self.free_text and field not in (*ADDRESSES, *PORTS, *INTERFACES)
+        return None if is_odd or not plain else number_left(field, plain, self.barred(field))
+
+    def number_of_flows(self, per: str | None) -> int | None:
+        """Tell how many flows there can be that have one value of *per*; None for any."""
+        numbers = [1 if field == per else self._number_in_flows(field) for field in _OF_A_FLOW]
+        return None if self.free_text else _product(numbers)
+
+    def _number_in_flows(self, field: str) -> int | None:
+        if self.lacks(field):
+            return 1
+        number = self.number(field)
+        condition = self.by_field.get(field)
+        is_sure = condition is not None and condition.plain
+        # Without a port, a packet is a flow, too.
+        return number if number is None or is_sure else number + 1
+
+
+def _product(numbers: Collection[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return prod(known) if len(known) == len(numbers) else None
+
+
+def _emptiness_warnings(asked: _Asked) -> Iterator[str]:
+    """Tell which conditions leave nothing of what they ask for."""
+    for field in dict.fromkeys((*asked.by_field, *asked.ignored)):
+        plain, ignored = asked.plain(field, _WHOLE), asked.ignored.get(field, ())
+        barred = asked.by_field[field].barred if field in asked.by_field else ()
+        reasons = [
+            reason
+            for reason, values in (("ignored", ignored), ("barred, too", barred))
+            if is_covered(field, plain, values)
+        ]
+        if not reasons and is_covered(field, plain, (*ignored, *barred)):
+            reasons = ["barred or ignored"]
+        for reason in reasons:
+            yield f"{field}: can never be met: each of its values is {reason}"
+
+
+def _never_met(measure: Measure, asked: _Asked) -> str:
+    """Say why there are never as many as *measure* counts; "" if there may be."""
+    what, number = measure.what, measure.number
+    if what == FLOWS:
+        most, who = asked.number_of_flows(measure.per), "the conditions leave"
+    elif what in asked.by_field:
+        most, who = asked.number(what), f"{what} asks for"
+    else:
+        most, who = asked.number(what), "there are"
+    if most is None or number <= most:
+        return ""
+    return f"{who} {f'no more than {most}' if most else 'none'}"
 
 
 def _prefix_warnings(prefix: Condition, verdict: Condition) -> Iterator[str]:
@@ -205,18 +272,18 @@ def _interface_warnings(
             yield f"{condition.field}: this machine has no interface {name!r}{hint and f'. {hint}'}"
 
 
-def _protocol_warnings(protocol: Condition, by_field: dict[str, Condition]) -> Iterator[str]:
+def _protocol_warnings(asked: _Asked) -> Iterator[str]:
+    protocol = asked.by_field.get("PROTO")
+    if protocol is None or not protocol.plain:
+        return
     for test in protocol.plain:
         if isinstance(test, Text) and not _is_known_protocol(test):
             hint = suggestion(test.text, KNOWN_PROTOCOLS)
             yield f"PROTO: {test.text!r} is no protocol that the kernel logs. {hint}".rstrip()
-    if not protocol.plain:
-        return
-    for field, protocols in _PROTOCOLS_OF.items():
-        asked = field in by_field and by_field[field].plain
-        if asked and not any(test.holds(each) for test in protocol.plain for each in protocols):
+    for field in _PROTOCOLS_OF:
+        if asked.plain(field, {}) and asked.lacks(field):
             yield f"PROTO: can never be met together with {field}: {protocol.text} has none"
-    flags = by_field.get("FLAGS")
+    flags = asked.by_field.get("FLAGS")
     asks_tcp = flags is not None and any(test.words().upper() in _OF_TCP for test in flags.plain)
     if asks_tcp and not any(test.holds("TCP") for test in protocol.plain):
         yield f"FLAGS: can never be met: {protocol.text} is not TCP"
@@ -226,7 +293,7 @@ def _is_known_protocol(test: Text) -> bool:
     return any(test.holds(name) for name in KNOWN_PROTOCOLS)
 
 
-def _are_both_empty(by_field: dict[str, Condition], *fields: str) -> bool:
+def _are_both_empty(by_field: Mapping[str, Condition], *fields: str) -> bool:
     return all(
         field in by_field
         and by_field[field].plain
@@ -235,13 +302,15 @@ def _are_both_empty(by_field: dict[str, Condition], *fields: str) -> bool:
     )
 
 
-def _are_of_two_families(source: Condition | None, destination: Condition | None) -> bool:
-    if source is None or destination is None or not (source.plain and destination.plain):
-        return False
-    pairs = product(source.plain, destination.plain)
-    return all(
-        isinstance(one, Network)
-        and isinstance(other, Network)
-        and one.network.version != other.network.version
-        for one, other in pairs
-    )
+def _are_of_two_families(asked: _Asked) -> bool:
+    source, destination = (_versions(asked, field) for field in ADDRESSES)
+    # Where one has nothing left, that is what is told.
+    return bool(source and destination) and source.isdisjoint(destination)
+
+
+def _versions(asked: _Asked, field: str) -> set[int]:
+    """Tell of which IP versions the addresses in *field* may be."""
+    plain = asked.plain(field, _WHOLE)
+    if not plain or not all(isinstance(test, Network) for test in plain):
+        return {4, 6}
+    return versions_left(field, plain, asked.barred(field))

@@ -1,0 +1,237 @@
+"""What `botalert check` says of signals that can never fire, or that anything fires."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botalert.config import load
+from botalert.config.coverage import is_covered, number_left, versions_left
+from botalert.config.library import EVERYTHING
+from botalert.config.warnings import config_warnings
+from botalert.match import Network, ProtocolRange, Range, Test, Text
+
+Told = Callable[..., list[str]]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Give what is told of a signal, and of the whole, without the places."""
+
+    def _told(text: str, *, default: str = "", log: str = "own") -> list[str]:
+        path = tmp_path / "botalert.conf"
+        path.write_text(
+            f"[DEFAULT]\n{default}\n[recipients]\nTo: you@example.org\n"
+            f"[signals]\nlog: {log}\n[own]\n{text}\n"
+        )
+        warnings = config_warnings(load(str(path)), ["lo", "eth0", "eth1"])
+        return [each.removeprefix(f"{path}:7 [own] ") for each in warnings]
+
+    return _told
+
+
+# What is left of a condition's values.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SRC: 10.0.0.0/8, !10.0.0.0/9, !10.128.0.0/9",
+        "SRC: !0.0.0.0/1, !128.0.0.0/1, !::/0",
+        "DST: 10.0.0.7, 2001:db8::/32, !2001:db8::/33, !2001:db8:8000::/33, !10.0.0.0/29",
+        "DPT: 25, !20-22, !23-30",
+        "DPT: 20-30, 26, !23-30, !20-22",
+        "TTL: 1-3, ff, !1-2, !FF, !3",
+        "PROTO: 6-17, !TCP, !udp, !7-16",
+        "PREFIX: !*",
+        "IN: eth0, eth1, !eth0, !eth1",
+    ],
+)
+def test_what_several_barred_values_cover_is_warned_of(told: Told, text: str) -> None:
+    """Though none of them does alone."""
+    field = text.partition(":")[0]
+    assert told(text) == [f"{field}: can never be met: each of its values is barred, too"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SRC: 10.0.0.0/8, !10.0.0.0/9, !10.128.0.0/10",
+        "SRC: !0.0.0.0/1, !128.0.0.0/1",
+        "SRC: 10.0.0.0/8, !::/0",
+        "DPT: 20-30, !20-22, !24-30",
+        "DPT: !0-65535",
+        "PROTO: !0-255",
+        "PROTO: 6-17, !TCP, !UDP, !7-15",
+        "LEN: 1-9, a, !1-10",
+        'IN: !*\nOUT: ""',
+        "HOST: !*",
+        "IN: ah, !AH",
+    ],
+)
+def test_what_barred_values_leave_is_not_warned_of(told: Told, text: str) -> None:
+    """Some of the values, packets that lack the field, or the other case of an interface."""
+    assert [each for each in told(text) if "can never be met" in each] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DPT: 25\nignore: 0.0.0.0/0, ::/0", "ignored"),
+        ("SRC: 10.0.0.0/8, !10.0.0.0/9\nignore: 10.128.0.0/9", "barred or ignored"),
+        ("DPT: 25\nSRC: !10.0.0.0/8\nignore: 0.0.0.0/0, 8000::/1, ::/2, 4000::/2", "ignored"),
+        ("DPT: 25\nignore: 0.0.0.0/0", ""),
+        ("SRC: 10.0.0.0/8, !10.0.0.0/9\nignore: 10.128.0.0/10", ""),
+        ("MAC: !02:00:00:00:00:01\nignore: 02:00:00:00:00:01", ""),
+    ],
+)
+def test_what_is_ignored_counts_as_barred(told: Told, text: str, expected: str) -> None:
+    """Where nothing is left of SRC."""
+    warning = f"SRC: can never be met: each of its values is {expected}"
+    assert told(text) == ([warning] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("SRC: !0.0.0.0/1, !128.0.0.0/1\nDST: 10.0.0.0/8", True),
+        ("DST: 2001:db8::/32, !10.0.0.1\nSRC: !::/0", True),
+        ("DST: 10.0.0.0/8\nignore: 0.0.0.0/0", True),
+        ("SRC: !0.0.0.0/1, !128.0.0.0/2\nDST: 10.0.0.0/8", False),
+        ("SRC: !0.0.0.0/0\nDST: 10.0.0.0/8, ::1", False),
+    ],
+)
+def test_two_families_are_warned_of(told: Told, text: str, warned: bool) -> None:
+    """Whether a family is asked for or the other one is barred."""
+    warning = "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
+    assert told(text) == [warning] * warned
+
+
+_ranges = st.builds(
+    lambda low, length: Range(low, low + length), st.integers(0, 40), st.integers(0, 20)
+)
+
+
+@given(st.lists(_ranges, min_size=1), st.lists(_ranges))
+def test_spans_are_counted_as_single_values_are(asked: list[Test], barred: list[Test]) -> None:
+    """However they overlap."""
+    left = {
+        number
+        for number in range(100)
+        if any(test.holds(str(number)) for test in asked)
+        and not any(test.holds(str(number)) for test in barred)
+    }
+    assert number_left("DPT", asked, barred) == len(left)
+    assert is_covered("DPT", asked, barred) == (not left)
+
+
+def test_kinds_of_values_are_kept_apart() -> None:
+    """A number, a protocol and an address of either version cover none of the others."""
+    zeros = [
+        Range(0, 0),
+        ProtocolRange(0, 0),
+        Network(ip_network("0.0.0.0")),
+        Network(ip_network("::")),
+        Text("zero"),
+    ]
+    for one in zeros:
+        assert not is_covered("PROTO", [one], [each for each in zeros if each != one])
+    assert versions_left("SRC", zeros, [zeros[2]]) == {6}
+    assert not is_covered("DPT", [], [])
+
+
+# Thresholds.
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold", "expected"),
+    [
+        ("DPT: 25, 465", "3 DPT", "DPT asks for no more than 2"),
+        ("DPT: 20-25, 25, !21-24", "3 DPT per DST", "DPT asks for no more than 2"),
+        ("DPT: !0-65535", "1 DPT", "DPT asks for none"),
+        ("DPT: !2-65535", "3 DPT", "DPT asks for no more than 2"),
+        ("LEN: 1", "65537 SPT", "there are no more than 65536"),
+        ("PROTO: TCP", "2 PROTO", "PROTO asks for no more than 1"),
+        ("PROTO: 6, tcp, 17", "3 PROTO", "PROTO asks for no more than 2"),
+        ("IN: eth1", "2 IN", "IN asks for no more than 1"),
+        ("IN: eth0, eth1, !eth1", "2 IN", "IN asks for no more than 1"),
+        ("TTL: 1-4", "5 TTL", "TTL asks for no more than 4"),
+        ("HOST: fw1", "2 HOST", "HOST asks for no more than 1"),
+        ("LEN: 1", "3 VERDICT", "VERDICT asks for no more than 2"),
+        ("LEN: 1\nVERDICT: !drop", "3 VERDICT", "VERDICT asks for no more than 2"),
+        ("MAC: 02:00:00:00:00:01", "2 MAC", "MAC asks for no more than 1"),
+        (
+            "SRC: 10.0.0.0/30\nsource: MAC\nignore: 10.0.0.0/31",
+            "3 SRC",
+            "SRC asks for no more than 2",
+        ),
+        ("PROTO: ICMP\nDST: 10.0.0.0/31", "3 flows", "the conditions leave no more than 2"),
+        ("PROTO: ICMP", "2 flows per DST", "the conditions leave no more than 1"),
+        (
+            "PROTO: TCP\nSPT: 1-9\nDPT: 25",
+            "10 flows per DST",
+            "the conditions leave no more than 9",
+        ),
+    ],
+)
+def test_more_than_the_conditions_leave_is_warned_of(
+    told: Told, text: str, threshold: str, expected: str
+) -> None:
+    """Silence where the threshold asks for one less."""
+    (warning,) = [each for each in told(f"{text}\nthreshold: {threshold}") if "threshold" in each]
+    assert warning.endswith(f" can never be met: {expected}")
+    number, what = threshold.split(" ", 1)
+    if number != "1":
+        assert told(f"{text}\nthreshold: {int(number) - 1} {what}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IN: eth*\nthreshold: 9 IN",
+        "IN: eth+, eth0\nthreshold: 9 IN",
+        "PROTO: 6-17\nthreshold: 9 PROTO",
+        "PREFIX: drop\nthreshold: 2 PREFIX",  # Drop, and DROP.
+        "FLAGS: SYN\nthreshold: 2 FLAGS",  # SYN, and DF SYN.
+        "HOST: fw*\nthreshold: 2 HOST",
+        "PROTO: !TCP\nthreshold: 300 PROTO",
+        "VERDICT: drop, accept, unknown\nDPT: 25\nthreshold: 3 VERDICT",
+        "DPT: 25\nthreshold: 1000 flows per DST",
+        "PROTO: TCP\nDPT: 25\nthreshold: 65537 flows per DST",  # A fragment has no SPT.
+        "DST: 10.0.0.1\nPROTO: !TCP\nthreshold: 1000 flows",
+    ],
+)
+def test_as_much_as_the_conditions_leave_is_not_warned_of(told: Told, text: str) -> None:
+    """Silence when all is well."""
+    assert told(text) == []
+
+
+def test_a_pattern_of_ones_own_may_find_anything(told: Told) -> None:
+    """Other protocols and hardware addresses, and no field that every packet has."""
+    names = ("SRC", "DST", "DPT", "PROTO", "WINDOW", "TTL", "MAC", "IN")
+    regex = "regex: " + "".join(f"(?P<{name}>x)?" for name in names)
+    for text in (
+        "PROTO: udp\nthreshold: 2 PROTO",
+        "TTL: 1\nthreshold: 2 TTL",
+        "DST: !0.0.0.0/0, !::/0",
+        "IN: @lan\nPROTO: icmp\nDST: ::1\nthreshold: 2 flows",
+        "TTL: 1\nVERDICT: !drop, !accept, !unknown",
+    ):
+        (warning,) = told(text, default=f"{regex}\nlan: *")
+        assert warning.startswith("regex: is searched in every line"), text
+    assert "DPT asks for no more than 1" in told("DPT: 25\nthreshold: 2 DPT", default=regex)[1]
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "lan: eth1",
+        "lan: eth0, eth1\nlan_networks: 192.168.0.0/16, 2001:db8::/32\nignore: 192.168.1.5",
+    ],
+)
+def test_shipped_signals_are_not_warned_of(told: Told, default: str) -> None:
+    """All of them can fire, and none does for anything."""
+    assert told("DPT: 25", default=default, log=f"own, {EVERYTHING}") == []
