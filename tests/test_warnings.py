@@ -147,6 +147,111 @@ def test_kinds_of_values_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "threshold", "one", "remedy"),
+    [
+        ("SRC", "2 SRC in 1h", "SRC", "MAC"),
+        ("SRC", "2 SRC per DST", "SRC", "MAC"),
+        ("MAC", "2 MAC", "MAC", "SRC"),
+        ("MAC", "2 MACSRC", "MACSRC", "SRC"),
+        ("HOST SRC", "2 HOST", "HOST", "SRC"),
+        ("HOST SRC", "\n 9 packets\n all: 2 SRC, 2 DST", "SRC", "MAC"),
+    ],
+)
+def test_counting_what_one_machine_has_one_of_is_warned_of(
+    told: Told, source: str, threshold: str, one: str, remedy: str
+) -> None:
+    """It is what machines are told apart by."""
+    (warning,) = told(f"DPT: 25\nsource: {source}\nthreshold: {threshold}")
+    assert warning.startswith("threshold: 2 ")
+    assert warning.endswith(
+        f" can never be met: with source: {source}, a machine has one {one}. Write source: {remedy}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "threshold: 1 SRC",
+        "threshold: 20 DST per SRC",
+        "threshold: 2 MAC",
+        "threshold: 2 HOST",
+        "source: MAC\nthreshold: 10 SRC in 1h",
+        "source: MAC\nthreshold: 2 MACDST",
+        "source: MAC\nthreshold: 20 DST per MAC",
+        "source: SRC/64\nthreshold: 2 SRC",
+        "source: HOST SRC\nthreshold: 2 MAC",
+    ],
+)
+def test_counting_what_a_machine_may_have_more_of_is_not_warned_of(told: Told, text: str) -> None:
+    """A machine may send with many addresses, and many hosts may log it."""
+    assert told(f"DPT: 25\n{text}") == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "threshold", "field"),
+    [
+        ("ICMP", "2 DPT in 1h", "DPT"),
+        ("1, 58", "2 DST per SPT", "SPT"),
+        ("IGMP", "1 DPT", "DPT"),
+        ("TCP", "2 TYPE per DST", "TYPE"),
+        ("TCP, UDP", "2 DST per CODE", "CODE"),
+        ("TCP", "2 MTU", "MTU"),
+        ("UDP", "2 SEQ", "SEQ"),
+        ("UDP", "2 WINDOW", "WINDOW"),
+        ("ICMP", "2 WINDOW", "WINDOW"),
+        ("17", "2 DST per ACK", "ACK"),
+        ("SCTP", "2 URGP", "URGP"),
+        ("TCP, UDP, !TCP", "2 RES", "RES"),
+    ],
+)
+def test_counting_what_a_protocol_lacks_is_warned_of(
+    told: Told, protocol: str, threshold: str, field: str
+) -> None:
+    """Behind per, too: a packet that lacks the field does not count."""
+    (warning,) = told(f"PROTO: {protocol}\nthreshold: {threshold}")
+    assert warning.startswith("threshold: ")
+    assert warning.endswith(f" can never be met: {protocol} has no {field}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PROTO: TCP\nthreshold: 2 SEQ",
+        "PROTO: ICMP\nthreshold: 2 SEQ",  # Of an echo.
+        "PROTO: ICMPv6\nthreshold: 2 TYPE per CODE",
+        "PROTO: ICMP, UDP\nthreshold: 2 DPT",
+        "PROTO: 33\nthreshold: 2 DPT",
+        "PROTO: 0-255\nthreshold: 2 WINDOW",
+        "PROTO: !TCP\nthreshold: 2 WINDOW",
+        "PROTO: TCP\nthreshold: 2 SPI",  # Behind an AH, in IPv6.
+        "PROTO: UDP\nthreshold: 2 FLAGS",  # DF, or none.
+        "PROTO: TCP\nthreshold: 2 OPT",
+        "PROTO: UDP\nthreshold: 2 TTL",
+        "PROTO: ICMP\nthreshold: 2 flows",
+    ],
+)
+def test_counting_what_a_protocol_may_have_is_not_warned_of(told: Told, text: str) -> None:
+    """Silence when all is well."""
+    assert told(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "protocol", "field"),
+    [
+        ("PROTO: UDP\nWINDOW: 1024", "UDP", "WINDOW"),
+        ("PROTO: TCP\nMTU: 1-1400", "TCP", "MTU"),
+        ("PROTO: UDP, IGMP\nSEQ: 0", "UDP, IGMP", "SEQ"),
+    ],
+)
+def test_asking_for_what_a_protocol_lacks_is_warned_of(
+    told: Told, text: str, protocol: str, field: str
+) -> None:
+    """As it is for ports and types."""
+    assert told(text) == [f"PROTO: can never be met together with {field}: {protocol} has none"]
+    assert told(text.replace(f"{field}: ", f"{field}: !")) == []
+
+
+@pytest.mark.parametrize(
     ("text", "threshold", "expected"),
     [
         ("DPT: 25, 465", "3 DPT", "DPT asks for no more than 2"),
@@ -214,8 +319,11 @@ def test_a_pattern_of_ones_own_may_find_anything(told: Told) -> None:
     names = ("SRC", "DST", "DPT", "PROTO", "WINDOW", "TTL", "MAC", "IN")
     regex = "regex: " + "".join(f"(?P<{name}>x)?" for name in names)
     for text in (
+        "PROTO: udp\nthreshold: 2 WINDOW",
+        "PROTO: udp\nWINDOW: 1",
         "PROTO: udp\nthreshold: 2 PROTO",
         "TTL: 1\nthreshold: 2 TTL",
+        "TTL: 1\nsource: MAC\nthreshold: 2 MAC",
         "DST: !0.0.0.0/0, !::/0",
         "IN: @lan\nPROTO: icmp\nDST: ::1\nthreshold: 2 flows",
         "TTL: 1\nVERDICT: !drop, !accept, !unknown",

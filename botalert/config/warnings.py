@@ -23,7 +23,11 @@ from botalert.config.mailserver import SMTP
 from botalert.config.options import suggestion
 from botalert.grammar.verdicts import UNKNOWN, VERDICTS, read_verdict
 from botalert.match import (
+    HOST_SRC,
     REFUSED,
+    SENDER,
+    SRC,
+    SRC_64,
     Condition,
     Network,
     Pattern,
@@ -40,7 +44,13 @@ _EMPTY = Text("")
 # Names, and the number of one that has no name here.
 _WITH_PORTS = ("TCP", "UDP", "UDPLITE", "SCTP", "DCCP", "33")
 _ICMP = ("ICMP", "ICMPv6")
-_PROTOCOLS_OF = {"SPT": _WITH_PORTS, "DPT": _WITH_PORTS, "TYPE": _ICMP, "CODE": _ICMP}
+# As nf_log_syslog.c has it. SPI may stand with any: IPv6 has AH before the protocol.
+_PROTOCOLS_OF = {
+    **dict.fromkeys(PORTS, _WITH_PORTS),
+    **dict.fromkeys(("TYPE", "CODE", "MTU", "GATEWAY", "PARAMETER", "POINTER"), _ICMP),
+    **dict.fromkeys(("ACK", "WINDOW", "RES", "URGP"), ("TCP",)),
+    "SEQ": ("TCP", *_ICMP),
+}
 # What the kernel logs with a value or not at all.
 _NEVER_EMPTY = frozenset({*ADDRESSES, *PORTS, *NUMBERS, "PROTO", "VERDICT"})
 _OF_TCP = frozenset({"CWR", "ECE", "URG", "ACK", "PSH", "RST", "SYN", "FIN"})
@@ -53,6 +63,13 @@ _WHOLE: dict[str, tuple[Test, ...]] = {
 }
 # A packet without a port is none that counts.
 _COUNTABLE = {**_WHOLE, **dict.fromkeys(PORTS, (Range(0, HIGHEST_PORT),))}
+_ONE_BY_ITSELF = {
+    SRC: ("SRC",),
+    SRC_64: (),
+    SENDER: ("MAC", "MACSRC"),
+    HOST_SRC: ("SRC", "HOST"),
+}
+"""What a machine has one of, by what it is known by."""
 _OF_A_FLOW = ("PROTO", "DST", "SPT", "DPT")
 
 
@@ -132,7 +149,7 @@ def signal_warnings(
     if _are_of_two_families(asked):
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
     for measure in (measure for way in signal.threshold for measure in way):
-        reason = _never_met(measure, asked)
+        reason = _never_met(measure, signal.source, asked)
         if reason:
             yield f"threshold: {measure.words()} can never be met: {reason}"
 
@@ -223,9 +240,15 @@ def _emptiness_warnings(asked: _Asked) -> Iterator[str]:
             yield f"{field}: can never be met: each of its values is {reason}"
 
 
-def _never_met(measure: Measure, asked: _Asked) -> str:
+def _never_met(measure: Measure, source: str, asked: _Asked) -> str:
     """Say why there are never as many as *measure* counts; "" if there may be."""
     what, number = measure.what, measure.number
+    if number > 1 and what in _ONE_BY_ITSELF[source] and not (asked.free_text and what != SRC):
+        other = SENDER if what == SRC and source != SENDER else SRC
+        return f"with source: {source}, a machine has one {what}. Write source: {other}"
+    for field in (what, measure.per):
+        if field is not None and asked.lacks(field):
+            return f"{asked.by_field['PROTO'].text} has no {field}"
     if what == FLOWS:
         most, who = asked.number_of_flows(measure.per), "the conditions leave"
     elif what in asked.by_field:
