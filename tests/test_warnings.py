@@ -325,12 +325,92 @@ def test_a_pattern_of_ones_own_may_find_anything(told: Told) -> None:
         "TTL: 1\nthreshold: 2 TTL",
         "TTL: 1\nsource: MAC\nthreshold: 2 MAC",
         "DST: !0.0.0.0/0, !::/0",
+        "DST: 0.0.0.0/0, ::/0\nIN: *",
         "IN: @lan\nPROTO: icmp\nDST: ::1\nthreshold: 2 flows",
         "TTL: 1\nVERDICT: !drop, !accept, !unknown",
     ):
         (warning,) = told(text, default=f"{regex}\nlan: *")
         assert warning.startswith("regex: is searched in every line"), text
     assert "DPT asks for no more than 1" in told("DPT: 25\nthreshold: 2 DPT", default=regex)[1]
+
+
+# What excludes nothing.
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("PREFIX: *", "Leave it empty"),
+        ("SRC: 0.0.0.0/0, ::/0", "Leave it empty"),
+        ("DST: 0.0.0.0/1, 128.0.0.0/1, ::/0", "Leave it empty"),
+        ("IN: +", 'Write IN: !"" for whatever the firewall did not send itself'),
+        ('IN: eth0, "", *', 'Write IN: !"" for whatever the firewall did not send itself'),
+        ("OUT: *", 'Write OUT: !"" for whatever was not meant for the firewall itself'),
+    ],
+)
+def test_a_condition_that_excludes_nothing_is_warned_of(told: Told, text: str, remedy: str) -> None:
+    """And so is a signal that has no other, if one packet is enough."""
+    field, _, values = text.partition(": ")
+    expected = f"{field}: excludes nothing: any packet meets {values!r}. {remedy}"
+    every = "is met by any refused packet: its conditions exclude nothing"
+    assert told(text) == [expected, every]
+    assert told(f"{text}\nthreshold:\n 5 DST in 1h\n 1 flow") == [expected, every]
+    assert told(f"{text}\nVERDICT: drop, accept")[1:] == [every.replace("refused ", "")]
+    assert told(f"{text}\nthreshold: 2 packets") == [expected]
+    assert told(f"{text}\nDPT: 25") == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PREFIX: *:*",
+        "PREFIX: *, !*accept*",
+        "SRC: 0.0.0.0/0",
+        "SRC: 0.0.0.0/1, 128.0.0.0/2, ::/0",
+        "DST: ::/0, 0.0.0.0/0, !10.0.0.1",
+        'IN: !""',
+        "IN: *, !eth0",
+        "IN: e*",
+        "DPT: 0-65535",  # Not what has no port.
+        "PROTO: 0-255",  # Not a fragment that does not tell it.
+        "LEN: 0-65535",
+        "HOST: *",
+        "PHYSIN: *",  # Not what is not bridged.
+        "VERDICT: drop, accept, unknown\nDPT: 25",
+    ],
+)
+def test_a_condition_that_excludes_something_is_not_warned_of(told: Told, text: str) -> None:
+    """Packets that lack the field among it."""
+    assert told(text) == []
+
+
+def test_a_lan_of_all_interfaces_is_told_once(told: Told) -> None:
+    """However many signals ask for it; not one that has other conditions, too."""
+    warning = (
+        "lan: excludes nothing: any packet meets '*', and so IN: @lan. "
+        "Write the LAN's own interfaces: lan: eth1"
+    )
+    for lan in ("lan: +", "lan: *"):
+        assert told("IN: @lan\nDPT: 25", default=lan, log=f"own, {EVERYTHING}") == [warning]
+    every = "is met by any refused packet: its conditions exclude nothing"
+    assert told("IN: @lan", default="lan: +") == [warning, every]
+    assert told("IN: @lan", default="lan: eth+") == []
+
+
+@pytest.mark.parametrize(
+    "threshold", ["5 DST in 1h", "2 packets", "1 DPT", "1 packet per DPT", "all: 1 packet, 2 DST"]
+)
+def test_a_threshold_is_a_condition_enough(told: Told, threshold: str) -> None:
+    """Where not any one packet meets it, nothing else need be asked."""
+    assert told(f"threshold: {threshold}") == []
+
+
+@pytest.mark.parametrize("threshold", ["1 packet", "1 flow in 1h", "9 DPT\n 1 DST", "1 day"])
+def test_a_threshold_that_any_packet_meets_is_none(told: Told, threshold: str) -> None:
+    """Without conditions it is all packets."""
+    assert told(f"threshold:\n {threshold}") == [
+        "is met by any refused packet: it has no condition"
+    ]
 
 
 @pytest.mark.parametrize(

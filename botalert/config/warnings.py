@@ -36,7 +36,7 @@ from botalert.match import (
     Test,
     Text,
 )
-from botalert.threshold import FLOWS, Measure
+from botalert.threshold import DAYS, FLOWS, PACKETS, Measure, Threshold
 
 # IFNAMSIZ of linux/if.h, less the terminating NUL.
 _LONGEST_INTERFACE = 15
@@ -63,6 +63,17 @@ _WHOLE: dict[str, tuple[Test, ...]] = {
 }
 # A packet without a port is none that counts.
 _COUNTABLE = {**_WHOLE, **dict.fromkeys(PORTS, (Range(0, HIGHEST_PORT),))}
+# Some senders leave out an empty IN or OUT, which is not what anybody asks for.
+_ANY_INTERFACE = (Pattern("*", exact_case=True),)
+_WIDEST = {
+    **dict.fromkeys(ADDRESSES, _ANY_ADDRESS),
+    **dict.fromkeys(("IN", "OUT", "lan"), _ANY_INTERFACE),
+    "PREFIX": _WHOLE["PREFIX"],
+}
+_ANY_REMEDY = {
+    "IN": 'Write IN: !"" for whatever the firewall did not send itself',
+    "OUT": 'Write OUT: !"" for whatever was not meant for the firewall itself',
+}
 _ONE_BY_ITSELF = {
     SRC: ("SRC",),
     SRC_64: (),
@@ -93,6 +104,12 @@ def config_warnings(config: Config, machine_interfaces: Collection[str]) -> Iter
     # Not once in each signal that asks for @lan.
     lan = Condition("lan", config.lan, (), "@lan")
     yield from _interface_warnings(lan, machine_interfaces)
+    if _excludes_nothing(lan) and config.pattern is None:
+        words = ", ".join(test.words() for test in config.lan)
+        yield (
+            f"lan: excludes nothing: any packet meets {words!r}, and so IN: @lan. "
+            "Write the LAN's own interfaces: lan: eth1"
+        )
     for signal in config.signals:
         where = f"{config.places[signal.name]} [{signal.name}]"
         for warning in signal_warnings(
@@ -138,9 +155,12 @@ def signal_warnings(
             yield f"{condition.field}: can never be met: no packet is logged with an empty one"
         if condition.field in INTERFACES:
             yield from _interface_warnings(condition, machine_interfaces, told=lan)
-    if not by_field.keys() - {"VERDICT"}:
-        what = "refused packet" if REFUSED in signal.conditions else "packet"
-        yield f"is met by any {what}: it has no condition"
+        if _excludes_nothing(condition, told=lan) and not free_text:
+            yield (
+                f"{condition.field}: excludes nothing: any packet meets {condition.text!r}. "
+                f"{_ANY_REMEDY.get(condition.field, 'Leave it empty')}"
+            )
+    yield from _anything_warnings(signal, asked)
     yield from _protocol_warnings(asked)
     if "PREFIX" in by_field and "VERDICT" in by_field:
         yield from _prefix_warnings(by_field["PREFIX"], by_field["VERDICT"])
@@ -238,6 +258,37 @@ def _emptiness_warnings(asked: _Asked) -> Iterator[str]:
             reasons = ["barred or ignored"]
         for reason in reasons:
             yield f"{field}: can never be met: each of its values is {reason}"
+
+
+def _excludes_nothing(condition: Condition, *, told: Collection[Test] = ()) -> bool:
+    """Tell whether any packet meets *condition*, even without what is *told* elsewhere."""
+    plain = [test for test in condition.plain if test not in told]
+    widest = _WIDEST.get(condition.field, ())
+    return not condition.barred and is_covered(condition.field, widest, plain)
+
+
+def _anything_warnings(signal: Signal, asked: _Asked) -> Iterator[str]:
+    """Tell whether one packet meets *signal*, whatever it is."""
+    conditions = [each for field, each in asked.by_field.items() if field != "VERDICT"]
+    # A pattern of one's own may find none of what every packet has.
+    is_any = not conditions if asked.free_text else all(map(_excludes_nothing, conditions))
+    if is_any and _is_met_by_one(signal.threshold):
+        what = "refused packet" if REFUSED in signal.conditions else "packet"
+        why = "its conditions exclude nothing" if conditions else "it has no condition"
+        yield f"is met by any {what}: {why}"
+
+
+def _is_met_by_one(threshold: Threshold) -> bool:
+    """Tell whether one packet is enough, of whatever kind."""
+    return any(
+        all(
+            measure.number == 1
+            and measure.what in (PACKETS, FLOWS, DAYS, *ADDRESSES)
+            and measure.per in (None, *ADDRESSES)
+            for measure in way
+        )
+        for way in threshold
+    )
 
 
 def _never_met(measure: Measure, source: str, asked: _Asked) -> str:
