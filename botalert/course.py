@@ -148,13 +148,17 @@ class Course:
                 else:
                     own.append(piece)
 
+    def episodes(self) -> list[Episode]:
+        """Give the episodes in which the threshold was met, but for those that were forgotten."""
+        return [
+            Episode(number, merged(pieces[log].tally for log in sorted(pieces)))
+            for number, pieces in enumerate(self._episodes(), start=self.ended)
+            if any(piece.stage.is_met for piece in pieces.values())
+        ]
+
     def episode(self) -> Episode | None:
         """Give the last episode in which the threshold was met, if there is one."""
-        found = None
-        for number, pieces in enumerate(self._episodes(), start=self.ended):
-            if any(piece.stage.is_met for piece in pieces.values()):
-                found = Episode(number, merged(pieces[log].tally for log in sorted(pieces)))
-        return found
+        return next(reversed(self.episodes()), None)
 
     def settle(self) -> None:
         """Forget what will never matter: this is known to begin where its logs do."""

@@ -200,16 +200,15 @@ def eras_of(lines: Sequence[Line], returns: Sequence[float]) -> list[int]:
     return eras
 
 
-def judged_course(
-    rules: Rules, retain: int, realert: int | None, logs: Logs
-) -> tuple[int, Logs] | None:
-    """Give the number of the last episode that is a detection, and the lines that count in it."""
+def judged_episodes(rules: Rules, retain: int, realert: int | None, logs: Logs) -> dict[int, Logs]:
+    """Give the numbers of the episodes that are detections, and the lines that count in each."""
     stamps = sorted(line.seconds for log in logs.values() for line in log if line.clock == STAMP)
     returns = [b for a, b in pairwise(stamps) if realert is not None and b - a > realert]
     present: Logs = {log: [] for log in logs}
-    number, found = 0, None
+    number = 0
+    found: dict[int, Logs] = {}
     for era in range(len(returns) + 1):
-        if found is not None and found[0] == number:
+        if number in found:
             number += 1
             present = {log: [] for log in logs}
         for log, lines in logs.items():
@@ -217,5 +216,5 @@ def judged_course(
             present[log] += [line for line, own in zip(lines, eras, strict=True) if own == era]
         tallies = {log: followed(rules, retain, lines) for log, lines in present.items()}
         if any(is_met for _, is_met in tallies.values()):
-            found = (number, {log: lines for log, (lines, _) in tallies.items()})
+            found[number] = {log: lines for log, (lines, _) in tallies.items()}
     return found

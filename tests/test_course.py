@@ -3,11 +3,12 @@
 import time
 import tracemalloc
 from collections.abc import Sequence
+from itertools import dropwhile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judge import BEGIN, DAY, Line, Logs, hit_of, judged_course, silence_of, thresholds
+from judge import BEGIN, DAY, Line, Logs, hit_of, judged_episodes, silence_of, thresholds
 
 from botalert.config.thresholds import read_threshold
 from botalert.course import Course, weight
@@ -17,7 +18,8 @@ from botalert.windows import STAMP, UPTIME, Rules, heads, tracks
 
 RETAIN = 3 * DAY
 REALERTS = [3600, DAY, 2 * DAY, 5 * DAY]
-Expected = tuple[int, Tally] | None
+Expected = dict[int, Tally]
+"""What is seen in each episode that is a detection, by number."""
 
 
 def tally_of(lines: Sequence[Line]) -> Tally:
@@ -29,11 +31,10 @@ def tally_of(lines: Sequence[Line]) -> Tally:
 
 def expected(rules: Rules, realert: int | None, logs: Logs) -> Expected:
     """Give what the judge says."""
-    found = judged_course(rules, RETAIN, realert, logs)
-    if found is None:
-        return None
-    number, counting = found
-    return number, merged(tally_of(counting[log]) for log in sorted(counting))
+    return {
+        number: merged(tally_of(counting[log]) for log in sorted(counting))
+        for number, counting in judged_episodes(rules, RETAIN, realert, logs).items()
+    }
 
 
 def course_of(rules: Rules, log: str, lines: Sequence[Line]) -> Course:
@@ -45,8 +46,10 @@ def course_of(rules: Rules, log: str, lines: Sequence[Line]) -> Course:
 
 def told(course: Course) -> Expected:
     """Give what *course* says of itself."""
-    episode = course.episode()
-    return None if episode is None else (episode.number, episode.tally)
+    found = {episode.number: episode.tally for episode in course.episodes()}
+    last = course.episode()
+    assert last == (max(found.items()) if found else None)
+    return found
 
 
 def cut(draw, lines: list[Line], most: int) -> list[list[Line]]:
@@ -77,12 +80,13 @@ def scanned(draw, rules: Rules, logs: Logs) -> Course:
     return parts[0]
 
 
-def run(draw, rules: Rules, known: Course, logs: Logs) -> Course:
-    """Take in what is new in *logs*, as the state file does."""
+def run(draw, rules: Rules, known: Course, logs: Logs) -> tuple[Course, Expected]:
+    """Take in what is new in *logs*, as the state file does; tell of what it alerts."""
     whole = repacked(draw, known)
     whole.merge(scanned(draw, rules, logs))
+    found = told(whole)
     whole.settle()
-    return whole
+    return whole, found
 
 
 @st.composite
@@ -144,7 +148,7 @@ def test_runs_change_nothing(data: st.DataObject) -> None:
     whole = Course(rules)
     for number in range(4):
         new = {log: cuts[number] for log, cuts in pieces.items() if number < len(cuts)}
-        whole = run(data.draw, rules, whole, new)
+        whole, _ = run(data.draw, rules, whole, new)
     assert told(whole) == expected(rules, None, logs)
 
 
@@ -158,24 +162,30 @@ def test_who_returns_is_another_episode(data: st.DataObject) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_runs_change_no_episode(data: st.DataObject) -> None:
-    """The moments of runs don't matter, nor what is forgotten between them."""
+    """The moments of runs don't matter, nor what is forgotten once it was told."""
     rules, realert = rules_for(data.draw, REALERTS)
-    logs = {log: data.draw(one_log(rules, is_steady=True)) for log in "ab"}
+    # Of lines without a time that a log begins with, only what follows can tell when they were.
+    logs = {
+        log: list(dropwhile(lambda line: line.clock is None, lines))
+        for log in "ab"
+        for lines in [data.draw(one_log(rules, is_steady=True))]
+    }
     moments = sorted(data.draw(st.lists(st.integers(0, 20), max_size=4)))
     ends = [BEGIN + moment * DAY // 2 for moment in moments]
     whole = Course(rules)
+    found: Expected = {}
     for begin, end in zip([0, *ends], [*ends, 10**10], strict=True):
         new = {
             log: [line for line in lines if begin <= line.seconds < end]
             for log, lines in logs.items()
         }
-        whole = run(data.draw, rules, whole, new)
-    assert told(whole) == expected(rules, realert, logs)
-    found = told(whole)
-    if found is not None:
+        whole, told_now = run(data.draw, rules, whole, new)
+        found.update(told_now)
+    assert found == expected(rules, realert, logs)
+    assert told(whole) == dict([max(found.items())] if found else [])
+    for number, tally in told(whole).items():
         text = packed_course(whole)
-        by_log = sorted(tallies_in(text, found[0]), key=lambda tally: tally.evidence)
-        assert sum(tally.packets for tally in by_log) == found[1].packets
+        assert sum(each.packets for each in tallies_in(text, number)) == tally.packets
 
 
 # Memory.

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from botalert.windows import Rules
 
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 MACHINE = "192.168.1.10"
+NO_SERVER = "127.0.0.1:1"
 
 
 def packet(
@@ -59,6 +61,13 @@ def job(site: Installation, *arguments: str) -> None:
     with contextlib.redirect_stderr(io.StringIO()) as told:
         assert main(["-c", str(site.config), "run", *arguments]) == 0
     assert told.getvalue() == ""
+
+
+def job_without_mail(site: Installation) -> None:
+    """Do the daily job while the mail server, as configured, is down."""
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        assert main(["-c", str(site.config), "run"]) in (0, 75)
+    assert all("kept in" in line for line in told.getvalue().splitlines())
 
 
 def listed(site: Installation, *command: str) -> list[dict[str, Any]]:
@@ -210,26 +219,48 @@ def test_when_runs_happen_changes_nothing(
         key=lambda each: each[0] * 86400 + each[1],
     )
     ends = sorted(data.draw(st.lists(st.sampled_from([1, 2, 2.05, 5, 8]), max_size=3)))
-    sites = [Installation(tmp_path_factory.mktemp("home")) for _ in range(2)]
-    for home, cuts in zip(sites, ([], ends), strict=True):
+    sites = [Installation(tmp_path_factory.mktemp("home")) for _ in range(3)]
+    for home, cuts, work, mailserver in (
+        (sites[0], [], job, ""),
+        (sites[1], ends, job, ""),
+        (sites[2], ends, job_without_mail, NO_SERVER),
+    ):
         logs = (home.log, home.home / "other")
         logs[1].touch()
-        home.configure(logfile=f"{logs[0]}, {logs[1]}", signals=signals)
+        home.configure(mailserver, logfile=f"{logs[0]}, {logs[1]}", signals=signals)
         for begin, end in zip([-1, *cuts], [*cuts, 99], strict=True):
             for day, second, dst, port, source, log in moments:
                 if begin <= day + second / 86400 < end:
                     with logs[log].open("a") as file:
                         file.write(packet(day, seconds=second, dst=dst, source=source, port=port))
-            job(home)
+            work(home)
             if data.draw(st.booleans()) and end < 99:
                 logs[0].rename(home.home / f"messages.{9 - len(list(home.home.glob('mess*')))}")
                 logs[0].touch()
-    at_once, by_runs = ([facts(each) for each in listed(home)] for home in sites)
-    assert by_runs == at_once
+    at_once, by_runs, unsent = ([facts(each) for each in listed(home)] for home in sites)
+    assert by_runs == unsent == at_once
     assert [facts(each) for each in listed(sites[0], "scan")] == at_once
-    assert len(sites[0].mails()) == len(at_once) <= len(sites[1].mails())
+    # Each episode is mailed about once; with the same counts, if by all runs' end.
+    assert whom(sites[0]) == whom(sites[1])
+    sites[2].configure(logfile=f"{sites[2].log}, {sites[2].home / 'other'}", signals=signals)
+    job(sites[2])
+    assert texts(sites[0]) == texts(sites[2])
+    assert whom(sites[0]).total() >= len(at_once)
     if "realert: 12h" not in str(signals) and "realert: 5d" not in str(signals):
-        assert len(sites[1].mails()) == len(at_once)
+        assert whom(sites[0]).total() == len(at_once)
+
+
+def whom(site: Installation) -> Counter[str]:
+    """Tell how often which source was mailed about for which signal."""
+    return Counter(mail["Subject"].split(": ")[0] for mail in site.mails())
+
+
+def texts(site: Installation) -> list[str]:
+    """Give what the mails say, which all have Message-IDs of their own."""
+    mails = site.mails()
+    assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+    parts = [mail.get_body(("plain",)) for mail in mails]
+    return sorted(part.get_content() for part in parts if part is not None)
 
 
 def facts(found: dict[str, Any]) -> dict[str, Any]:
@@ -302,13 +333,17 @@ def test_who_returns_is_mailed_about_again(site: Installation, late: bool) -> No
     assert len({mail["Message-ID"] for mail in site.mails()}) == 2
 
 
-def test_silence_and_return_within_one_run_are_one_mail(site: Installation) -> None:
-    """About the last episode."""
+def test_silence_and_return_within_one_run_are_two_mails(site: Installation) -> None:
+    """As if a run had been between them; on record is the last episode, as a scan finds it."""
     site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 30d"))
     site.append(packet(dst=1) + packet(dst=2) + packet(31, dst=3) + packet(31, dst=4) * 2)
-    job(site)
-    assert mailed(site) == ["3 packets to 2 addresses"]
+    done = site.botalert("-v", "run")
+    assert "botalert: 2 detections by silence or return" in done.stderr.splitlines()
+    assert mailed(site) == ["2 packets to 2 addresses", "3 packets to 2 addresses"]
+    assert counts(site) == {MACHINE: (3, "sent")}
     assert facts(listed(site)[0]) == facts(listed(site, "scan")[0])
+    job(site)
+    assert len(site.mails()) == 2
 
 
 def test_return_without_a_threshold_is_mailed_about(site: Installation) -> None:
@@ -380,16 +415,109 @@ def test_baseline_knows_episodes_and_remembers_the_rest(site: Installation) -> N
     assert len(site.mails()) == 2
 
 
-def test_episode_that_was_not_mailed_gives_way_to_the_next(site: Installation) -> None:
-    """While the mail server is down; what is sent then is about the last."""
-    site.configure("127.0.0.1:1", signals=asking("realert: 5d"))
-    site.append(packet() * 2)
-    assert site.run()[0] == 75
-    site.append(packet(6))
-    assert site.run()[0] == 75
+def pending(site: Installation) -> list[tuple[str, int]]:
+    """Give Message-ID and packets of the alerts that are to be sent."""
+    with state.opened(str(site.statefile)) as memory:
+        return [
+            (alert.message_id, alert.detection.tally.packets) for alert in memory.pending(["smtp"])
+        ]
+
+
+def test_episode_that_was_not_mailed_does_not_give_way_to_the_next(site: Installation) -> None:
+    """What the mail server did not take is sent later, the earliest first, as it was then."""
+    site.configure(NO_SERVER, signals=asking("realert: 5d"))
+    expected = []
+    for day, packets in ((0, 2), (7, 1), (14, 4)):
+        site.append(packet(day) + packet(day + 1) * (packets - 1))
+        status, (line,) = site.run()
+        assert status == 75
+        message_id, packets_now = pending(site)[-1]
+        assert packets_now == packets
+        expected.append((message_id, packets))
+        assert pending(site) == expected
+        assert f"{len(expected)} alert{'s' * (len(expected) > 1)} kept in" in line
+        assert counts(site) == {MACHINE: (packets, "pending")}
     site.configure(signals=asking("realert: 5d"))
     job(site)
-    assert mailed(site) == ["1 packet to 1 address"]
+    ids = {mail["Message-ID"]: mail["Subject"].split(": ")[1] for mail in site.mails()}
+    assert ids == dict(
+        zip(
+            [each for each, _ in expected],
+            [f"{packets} to 1 address" for packets in ("2 packets", "1 packet", "4 packets")],
+            strict=True,
+        )
+    )
+    assert pending(site) == []
+    assert counts(site) == {MACHINE: (4, "sent")}
+    job(site)
+    assert len(site.mails()) == 3
+
+
+def test_baseline_keeps_what_was_pending_before(site: Installation) -> None:
+    """It knows all that it finds itself, but for what was found before nobody was told yet."""
+    site.configure(NO_SERVER, signals=asking("realert: 5d"))
+    site.append(packet() * 3)
+    assert site.run()[0] == 75
+    site.append(packet(6) + packet(12) * 2)
+    job(site, "--baseline")
+    assert counts(site) == {MACHINE: (2, "known")}
+    site.configure(signals=asking("realert: 5d"))
+    job(site)
+    assert mailed(site) == ["3 packets to 1 address"]
+    assert counts(site) == {MACHINE: (2, "known")}
+
+
+def test_earlier_episode_of_an_ignored_machine_is_not_sent(site: Installation) -> None:
+    """Neither then nor when it is ignored no more."""
+    asked = asking("realert: 5d")
+    site.configure(NO_SERVER, signals=asked)
+    site.append(packet() + packet(6))
+    assert site.run()[0] == 75
+    site.configure(NO_SERVER, signals=asked, ignore=MACHINE)
+    job(site)
+    site.configure(signals=asked)
+    job(site)
+    assert site.mails() == []
+    assert counts(site) == {MACHINE: (1, "ignored")}
+
+
+@pytest.mark.parametrize("words", [[], ["--signal", "smtp"]], ids=["source", "signal"])
+def test_earlier_episodes_are_forgotten_with_the_source(
+    site: Installation, words: list[str]
+) -> None:
+    """What was pending is not sent, and the next find begins with the first episode."""
+    asked = asking("realert: 5d")
+    site.configure(NO_SERVER, signals=asked)
+    site.append(packet() + packet(6) + packet(source="192.168.1.11"))
+    assert site.run()[0] == 75
+    assert len(pending(site)) == 3
+    assert main(["-c", str(site.config), "forget", MACHINE, *words]) == 0
+    assert len(pending(site)) == 1
+    site.append(packet(12) * 2 + packet(18) * 3)
+    assert site.run()[0] == 75
+    assert sorted(packets for _, packets in pending(site)) == [1, 2, 3]
+
+
+def test_crash_before_an_earlier_episode_was_marked_sends_the_same_mail(
+    site: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its Message-ID, so that a reader shows it once."""
+    site.configure(signals=asking("realert: 5d"))
+    site.append(packet() + packet(6) * 2)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state.State, "mark_sent", crash)
+        with contextlib.suppress(KeyboardInterrupt), contextlib.redirect_stderr(io.StringIO()):
+            main(["-c", str(site.config), "run"])
+    (first,) = site.mails()
+    job(site)
+    copies = Counter(mail["Message-ID"] for mail in site.mails())
+    assert sorted(copies.values()) == [1, 2]
+    assert copies[first["Message-ID"]] == 2
+    assert mailed(site) == ["1 packet to 1 address"] * 2 + ["2 packets to 1 address"]
 
 
 def test_realert_that_is_taken_back_and_given_again(site: Installation) -> None:
@@ -454,18 +582,20 @@ def test_crash_before_episodes_were_settled_loses_no_alert(
         record(12)
     with state.opened(path) as memory:
         assert memory.settle({"smtp": asked(realert)}, lambda: "<3@x>") == (realert is not None)
-        (alert,) = memory.pending(["smtp"])
-        assert alert.detection.tally.packets == (2 if realert else 7)
+        alerts = [(each.message_id, each.detection.tally.packets) for each in memory.pending([])]
+        last = [("<2@x>", 5), ("<3@x>", 2)] if realert else [("<2@x>", 7)]
+        assert alerts == [("<1@x>", 2), *last]
         assert memory.settle({"smtp": asked(realert)}, lambda: "<4@x>") == 0
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_state_without_episodes_is_brought_up_to_date(site: Installation, version: int) -> None:
     """What was found before there were thresholds is a detection, of the first episode."""
     site.statefile.parent.mkdir()
     with closing(sqlite3.connect(site.statefile)) as connection, connection:
-        for statement in (*MIGRATIONS[0], *(MIGRATIONS[2] if version == 3 else ())):
-            connection.execute(statement)
+        for step in MIGRATIONS[0], *MIGRATIONS[2:version]:
+            for statement in step:
+                connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {version}")
         tally = Tally()
@@ -473,8 +603,8 @@ def test_state_without_episodes_is_brought_up_to_date(site: Installation, versio
             tally.add(hit)
         row = (MACHINE, "smtp", str(site.log), packed(tally))
         connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", row)
-        columns = "source, signal, message_id, alerted" + ", ended" * (version == 3)
-        values = (MACHINE, "smtp", "<1@x>", BEGIN.isoformat(), *["sent"] * (version == 3))
+        columns = "source, signal, message_id, alerted" + ", ended" * (version > 2)
+        values = (MACHINE, "smtp", "<1@x>", BEGIN.isoformat(), *["sent"] * (version > 2))
         marks = ", ".join("?" * len(values))
         connection.execute(f"INSERT INTO alert ({columns}) VALUES ({marks})", values)
     site.configure(signals=asking("threshold: 2 DST in 1h", "realert: 5d"))

@@ -14,7 +14,7 @@ from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from botalert.course import Course, Seen, detected
+from botalert.course import Course, Episode, Seen, detected
 from botalert.detect import (
     ENDS,
     IGNORED,
@@ -163,12 +163,18 @@ class State:
         alerted: datetime | None = None,
     ) -> int:
         """
-        See which sources came back after a silence of all logs; give how many alert by that.
+        See which sources came back after a silence of all logs.
+
+        Each episode becomes an alert; one that is still pending when another
+        follows stays so.
 
         Args:
             rules: Those of the signals that have thresholds.
             new_message_id: Makes the Message-ID of a new alert.
             alerted: Since when the new ones are known, and not to be sent.
+
+        Returns:
+            How many episodes are new detections.
         """
         # A run that was interrupted left some, perhaps with another configuration.
         marks = ", ".join("?" * len(rules))
@@ -179,26 +185,17 @@ class State:
         ).fetchall()
         if not waiting:
             return 0
-        moment, ended = (alerted.isoformat(), KNOWN) if alerted else (None, None)
         new = 0
         with self._transaction() as connection:
             for source, signal in waiting:
-                episode = self._settle(connection, source, signal, rules[signal])
-                if episode is not None:
-                    new += connection.execute(
-                        "INSERT INTO alert (source, signal, message_id, alerted, ended, episode) "
-                        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                        "message_id = excluded.message_id, alerted = excluded.alerted, "
-                        "ended = excluded.ended, episode = excluded.episode "
-                        "WHERE excluded.episode > episode",
-                        (source, signal, new_message_id(), moment, ended, episode),
-                    ).rowcount
+                episodes = self._settle(connection, source, signal, rules[signal])
+                new += self._alert(connection, (source, signal), episodes, new_message_id, alerted)
         return new
 
     def _settle(
         self, connection: "sqlite3.Connection", source: str, signal: str, rules: Rules
-    ) -> int | None:
-        """Settle what all logs tell of *source*; give the number of the episode that alerts."""
+    ) -> list[Episode]:
+        """Settle what all logs tell of *source*; give the episodes that alert."""
         where = "WHERE source = ? AND signal = ?"
         rows = connection.execute(
             f"SELECT log, body FROM tally {where} ORDER BY log", (source, signal)
@@ -212,7 +209,7 @@ class State:
                 course = _course_of(log, body, rules)
                 whole.logs.update(course.logs)
                 whole.ended = max(whole.ended, course.ended)
-        episode = whole.episode()
+        episodes = whole.episodes()
         whole.settle()
         connection.execute(f"DELETE FROM tally {where}", (source, signal))
         for log, pieces in whole.logs.items():
@@ -222,17 +219,62 @@ class State:
                 "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?)",
                 (source, signal, log, packed_course(course)),
             )
-        return episode and episode.number
+        return episodes
+
+    def _alert(
+        self,
+        connection: "sqlite3.Connection",
+        key: tuple[str, str],
+        episodes: Sequence[Episode],
+        new_message_id: Callable[[], str],
+        alerted: datetime | None,
+    ) -> int:
+        """Make an alert of each of *episodes*, of source and signal, that has none; count them."""
+        last = connection.execute(
+            "SELECT episode, message_id, alerted FROM alert WHERE source = ? AND signal = ?", key
+        ).fetchone()
+        new = [
+            (number, new_message_id()) for number, _ in episodes if last is None or number > last[0]
+        ]
+        if not new:
+            return 0
+        *earlier, (number, message_id) = new
+        if alerted:  # All are known.
+            earlier = []
+        if last is not None and last[2] is None:
+            earlier.insert(0, last[:2])
+        tallies = dict(episodes)
+        if not all(each in tallies for each, _ in earlier):
+            raise damaged(self._path, "a pending alert has no tally")
+        connection.executemany(
+            "INSERT INTO earlier_alert (source, signal, episode, message_id, body) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(*key, each, its_id, packed(tallies[each])) for each, its_id in earlier],
+        )
+        moment, ended = (alerted.isoformat(), KNOWN) if alerted else (None, None)
+        connection.execute(
+            "INSERT OR REPLACE INTO alert (source, signal, message_id, alerted, ended, episode) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (*key, message_id, moment, ended, number),
+        )
+        return len(new)
 
     def alerts(self, signal_names: Sequence[str]) -> list[Alert]:
         """Give every detection on record with its alert, in the order that people see."""
         return self._in_order(self._alerts("alert"), signal_names)
 
     def pending(self, signal_names: Sequence[str]) -> list[Alert]:
-        """Give the alerts that are still to be sent, in the order that people see."""
+        """
+        Give the alerts that are still to be sent, in the order that people see.
+
+        Those of earlier episodes stand first, the earliest before all.
+        """
         # SQLite would go through all the alerts, which are in the wanted order, too.
         waiting = "alert INDEXED BY alert_pending WHERE alerted IS NULL"
-        alerts = self._in_order(self._alerts(waiting), signal_names)
+        alerts = [
+            *self._earlier_alerts(signal_names),
+            *self._in_order(self._alerts(waiting), signal_names),
+        ]
         if alerts:
             # They are going to be sent, and a file that cannot remember it
             # would have them sent by every run.
@@ -248,17 +290,17 @@ class State:
         self._end(alert, IGNORED, moment)
 
     def _end(self, alert: Alert, ended: str, moment: datetime) -> None:
+        mail = (alert.detection.source, alert.detection.signal, alert.message_id)
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE alert SET alerted = ?, ended = ? "
                 "WHERE source = ? AND signal = ? AND message_id = ?",
-                (
-                    moment.isoformat(),
-                    ended,
-                    alert.detection.source,
-                    alert.detection.signal,
-                    alert.message_id,
-                ),
+                (moment.isoformat(), ended, *mail),
+            )
+            # What became of an earlier episode's is not on record.
+            connection.execute(
+                "DELETE FROM earlier_alert WHERE source = ? AND signal = ? AND message_id = ?",
+                mail,
             )
 
     def forget(self, source: str, signal: str | None) -> int:
@@ -276,6 +318,7 @@ class State:
                 f"SELECT count(DISTINCT signal) FROM tally {where}", parameters
             ).fetchone()[0]
             connection.execute(f"DELETE FROM tally {where}", parameters)
+            connection.execute(f"DELETE FROM earlier_alert {where}", parameters)
             alerts = connection.execute(f"DELETE FROM alert {where}", parameters).rowcount
             return alerts or int(counted)
 
@@ -289,15 +332,33 @@ class State:
         )
         for alert, group in groupby(rows, key=lambda row: row[:6]):
             source, signal, message_id, alerted, ended, episode = alert
-            # To a connection that only reads, SQLite leaves CHECKs unknown.
-            if not all(isinstance(each, str) for each in (source, signal, message_id)):
-                raise damaged(self._path, "an alert is no text")
+            self._check_texts(source, signal, message_id)
             if ended not in (ENDS if alerted else (None,)):
                 raise damaged(self._path, f"an alert cannot have ended as {ended!r}")
             with self._readable():
                 tally = merged(tally for row in group for tally in tallies_in(row[6], episode))
             moment = self._moment(alerted) if alerted else None
             yield Alert(Detection(signal, source, tally), message_id, moment, ended or PENDING)
+
+    def _earlier_alerts(self, signal_names: Sequence[str]) -> Iterator[Alert]:
+        """Give the pending alerts of earlier episodes, the earliest of them first."""
+        rows = self._connection.execute(
+            "SELECT episode, source, signal, message_id, body FROM earlier_alert ORDER BY episode"
+        )
+        for _, group in groupby(rows, key=lambda row: row[0]):
+            yield from self._in_order(map(self._earlier_alert, group), signal_names)
+
+    def _earlier_alert(self, row: tuple[int, str, str, str, str]) -> Alert:
+        _, source, signal, message_id, body = row
+        self._check_texts(source, signal, message_id)
+        with self._readable():
+            return Alert(Detection(signal, source, unpacked(body)), message_id, None)
+
+    def _check_texts(self, *texts: object) -> None:
+        """Check what an alert has."""
+        # To a connection that only reads, SQLite leaves CHECKs unknown.
+        if not all(isinstance(each, str) for each in texts):
+            raise damaged(self._path, "an alert is no text")
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

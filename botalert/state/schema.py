@@ -61,6 +61,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """ALTER TABLE alert ADD COLUMN episode INTEGER NOT NULL DEFAULT 0
             CHECK (typeof(episode) = 'integer')""",
     ),
+    (
+        # Alerts of earlier episodes that are still to be sent, each with the tally
+        # of its own: the table of tallies goes on with the last.
+        """CREATE TABLE earlier_alert (
+            source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+            signal TEXT NOT NULL CHECK (typeof(signal) = 'text'),
+            episode INTEGER NOT NULL CHECK (typeof(episode) = 'integer'),
+            message_id TEXT NOT NULL CHECK (typeof(message_id) = 'text'),
+            body TEXT NOT NULL CHECK (typeof(body) = 'text'),
+            PRIMARY KEY (source, signal, episode)
+        )""",
+    ),
 )
 
 
