@@ -588,6 +588,26 @@ def test_crash_before_episodes_were_settled_loses_no_alert(
         assert memory.settle({"smtp": asked(realert)}, lambda: "<4@x>") == 0
 
 
+def test_what_is_not_settled_is_listed_with_all_its_packets(site: Installation) -> None:
+    """A crash left no piece that says to be of the episode that was mailed about."""
+    asked = asking("realert: 5d")
+    site.configure(signals=asked)
+    site.append(packet() + packet(6))
+    job(site)
+    site.configure(signals=asking())
+    site.append(packet(7) * 2)
+    job(site)
+    site.configure(signals=asked)
+    site.append(packet(8) * 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state.State, "settle", lambda *_, **__: 0)
+        job(site)
+    assert counts(site) == {MACHINE: (1 + 2 + 4, "sent")}
+    job(site)
+    assert counts(site) == {MACHINE: (1 + 2 + 4, "sent")}
+    assert len(site.mails()) == 2
+
+
 @pytest.mark.parametrize("version", [2, 3, 4])
 def test_state_without_episodes_is_brought_up_to_date(site: Installation, version: int) -> None:
     """What was found before there were thresholds is a detection, of the first episode."""

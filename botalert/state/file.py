@@ -336,7 +336,11 @@ class State:
             if ended not in (ENDS if alerted else (None,)):
                 raise damaged(self._path, f"an alert cannot have ended as {ended!r}")
             with self._readable():
-                tally = merged(tally for row in group for tally in tallies_in(row[6], episode))
+                bodies = [row[6] for row in group]
+                own = [tally for body in bodies for tally in tallies_in(body, episode)]
+                # A run that was interrupted has not told of which episode they are.
+                own = own or [tally for body in bodies for tally in tallies_in(body)]
+                tally = merged(own)
             moment = self._moment(alerted) if alerted else None
             yield Alert(Detection(signal, source, tally), message_id, moment, ended or PENDING)
 
