@@ -75,9 +75,10 @@ class Installation:
         *,
         recipients: Mapping[str, str] = RECIPIENTS,
         signals: Mapping[str, str] = SMTP_SIGNAL,
+        named: str = "",
         **options: str,
     ) -> None:
-        """Write the configuration; *options* go to ``[DEFAULT]``."""
+        """Write the configuration; *options* go to ``[DEFAULT]``, *named* to ``log:``."""
         values = {
             "logfile": str(self.log),
             "statefile": str(self.statefile),
@@ -89,7 +90,7 @@ class Installation:
         sections = {
             "DEFAULT": _keys(values),
             "recipients": _keys(recipients),
-            "signals": f"log: {', '.join(signals)}",
+            "signals": f"log: {named or ', '.join(signals)}",
             **signals,
         }
         text = "\n".join(f"[{name}]\n{body}\n" for name, body in sections.items())

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from installation import NOBODY, SMTP_SIGNAL, Installation, like_everyone, packet_line
 
 from botalert.cli import main
+from botalert.config.library import library
 
 OTHER_LINES = ["2026-11-20T23:00:00+00:00 fw1 sshd[1]: Failed password for root\n", "\n"]
 
@@ -249,13 +250,66 @@ def test_worst_status_of_a_run_is_its_own(site: Installation) -> None:
 
 def test_alert_of_a_signal_that_left_the_configuration_is_sent(site: Installation) -> None:
     """What was found before the administrator removed the section is still mailed about."""
-    site.configure("127.0.0.1:1")
+    site.configure("127.0.0.1:1", signals={"own": SMTP_SIGNAL["smtp"]})
     site.see("192.168.1.10")
     assert site.run()[0] == 75
     site.configure(signals={"telnet": "DPT: 23"})
     assert site.run() == (0, [])
     (mail,) = site.mails()
-    assert mail["Subject"].startswith("[botalert] 192.168.1.10 set off smtp: ")
+    assert mail["Subject"].startswith("[botalert] 192.168.1.10 set off own: ")
+
+
+SHIPPED = library().source.values["smtp"]
+OWN = {"smtp": "PROTO: TCP\nDPT: 25\nseverity: low\nadvice: Call us.\nto: one@mx.example"}
+
+
+def find_without_mail(site: Installation, named: str, signals: dict[str, str]) -> None:
+    """Find what a spreader of mail does, while the mail server is down."""
+    site.configure("127.0.0.1:1", named=named, signals=signals, lan="eth1")
+    site.append("".join(packet_line("192.168.1.10").replace(".52 ", f".{n} ") for n in range(99)))
+    assert site.run()[0] == 75
+
+
+@pytest.mark.parametrize("named", ["telnet", "@all, !smtp"])
+def test_alert_of_a_shipped_signal_that_left_says_what_it_means(
+    site: Installation, named: str
+) -> None:
+    """Its severity and its texts come from the library, though nothing names it."""
+    find_without_mail(site, "smtp", {})
+    site.configure(named=named, signals={}, lan="eth1")
+    assert site.run() == (0, [])
+    (mail,) = site.mails()
+    assert SHIPPED["severity"] == "high"
+    start = "[botalert] high: 192.168.1.10 set off smtp: 99 packets to 99 addresses"
+    assert mail["Subject"] == start
+    body = mail.get_body(("plain",))
+    assert body is not None
+    told = " ".join(body.get_content().split())
+    for key in ("description", "advice"):
+        assert " ".join(SHIPPED[key].split()) in told
+    assert "at least 5 destinations within an hour" in told
+
+
+def test_alert_of_an_own_signal_that_left_log_says_what_it_means(site: Installation) -> None:
+    """Its section is still there, and is asked before the shipped one of that name."""
+    find_without_mail(site, "smtp", OWN)
+    site.configure(named="telnet", signals=OWN, lan="eth1")
+    assert site.run() == (0, [])
+    (mail,) = site.mails()
+    assert mail["Subject"].startswith("[botalert] low: 192.168.1.10 set off smtp: ")
+    assert mail["To"] == "one@mx.example"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "What to do: Call us." in body.get_content()
+
+
+def test_shipped_signal_that_left_is_ignored_as_others_are(site: Installation) -> None:
+    """By what is said for all signals; and no fault of it stops the run."""
+    find_without_mail(site, "smtp", {})
+    # The shipped signal asks for @lan, which nothing says any more.
+    site.configure(signals={"own": "DPT: 23"}, ignore="192.168.1.10")
+    assert site.run() == (0, [])
+    assert site.alerts() == {"192.168.1.10": "ignored"}
 
 
 def test_old_command_line_mails_about_the_log_it_names(site: Installation) -> None:

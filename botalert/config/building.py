@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple, TypeVar
 
 from botalert.config.conditions import (
@@ -107,6 +107,7 @@ class Config(NamedTuple):
             one that was asked for.
         lan: The interfaces that ``@lan`` stands for.
         ignored: What ``ignore:`` in [DEFAULT] asks; of signals that are no more, too.
+        shipped: Finds a shipped signal that was not asked for; None if there is none.
     """
 
     files: tuple[str, ...]
@@ -127,6 +128,7 @@ class Config(NamedTuple):
     others: tuple[Signal, ...]
     lan: tuple[Test, ...]
     ignored: tuple[Condition, ...]
+    shipped: Callable[[str], Signal | None]
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -136,6 +138,10 @@ class Config(NamedTuple):
     def signal(self, name: str) -> Signal | None:
         """Find the signal *name*, be it named by ``log:`` or not."""
         return next((each for each in (*self.signals, *self.others) if each.name == name), None)
+
+    def signal_once_named(self, name: str) -> Signal:
+        """Tell what is known of the signal *name*, which may have left ``log:`` or be no more."""
+        return self.signal(name) or self.shipped(name) or Signal(name, self.ignored)
 
     def recipients_of(self, signal: Signal) -> Recipients:
         """Tell who gets the mails of *signal*; somebody must be named."""
@@ -220,6 +226,7 @@ class _Builder:
             others=tuple(signal for name, signal in signals.items() if name not in named),
             lan=self._names["lan"],
             ignored=self._ignored(DEFAULT),
+            shipped=cache(self._shipped),
         )
 
     def fault(self, section: str, key: str, message: str) -> None:
@@ -515,6 +522,13 @@ class _Builder:
         for name in names:
             if not self._source.values.has_section(name) and name in library().names:
                 self._source.adopt(library().source, name)
+
+    def _shipped(self, name: str) -> Signal | None:
+        """Give the shipped signal *name*, as if ``log:`` named it; of faults nobody is told."""
+        if name not in library().names:
+            return None
+        self._add_shipped([name])
+        return self._signal(name)
 
     # Mail.
 

@@ -55,7 +55,7 @@ def send(
     pending = _wanted(config, pending, memory, outlook)
     with opened_transport(config.mailserver, config.mailuser, config.mailpasswordfile) as transport:
         for number, alert in enumerate(pending):
-            signal = _signal_of(config, alert)
+            signal = config.signal_once_named(alert.detection.signal)
             head = letterhead(config, signal, outlook.machine, outlook.now)
             try:
                 refused = deliver(alert, signal, transport, templates, head, directory)
@@ -78,18 +78,13 @@ def _wanted(
     """Mark what is ignored by now; give the rest of *pending*."""
     wanted = []
     for alert in pending:
-        if is_ignored(alert.detection, _signal_of(config, alert).conditions):
+        signal = config.signal_once_named(alert.detection.signal)
+        if is_ignored(alert.detection, signal.conditions):
             memory.mark_ignored(alert, outlook.now)
             outlook.note(f"alert ignored: {alert.detection.signal}: {alert.detection.source}")
         else:
             wanted.append(alert)
     return wanted
-
-
-def _signal_of(config: Config, alert: Alert) -> Signal:
-    # A signal may have left the configuration since it found something.
-    name = alert.detection.signal
-    return config.signal(name) or Signal(name, config.ignored)
 
 
 def deliver(
