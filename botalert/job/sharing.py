@@ -52,7 +52,7 @@ _SLOT_BYTES = CHUNK_BYTES + LINE_LIMIT_BYTES + BLOCK_BYTES
 _PLACES_BITS = 48
 _COUNTER_BYTES = 8
 # A worker that has found more, in KB, gives it away.
-MOST_HELD_KB = 30000
+MOST_HELD_KB = 40000
 # So many tallies are sent at once: while they are, they take three times their room.
 MOST_AT_ONCE = 1000
 
