@@ -2,8 +2,9 @@
 ``mailserver:`` and its siblings: how mail goes out.
 """
 
-import re
 from typing import NamedTuple
+
+from botalert.grammar.patterns import lazy_pattern
 
 SMTP = "smtp"
 STARTTLS = "smtp+starttls"
@@ -16,7 +17,7 @@ DEFAULT_SENDMAIL = "/usr/sbin/sendmail"
 
 # RFC 1035, section 2.3.4: labels of 1 to 63 characters; Python asks no resolver for others.
 _LABEL = "[A-Za-z0-9_-]{1,63}"
-_HOST_AND_PORT = re.compile(
+_HOST_AND_PORT = lazy_pattern(
     rf"(?:\[(?P<literal>[0-9a-fA-F:.]+)\]|(?P<host>{_LABEL}(?:\.{_LABEL})*\.?))"
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )

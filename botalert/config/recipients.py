@@ -2,15 +2,14 @@
 ``[recipients]``: who the alerts come from and who gets them.
 """
 
-import re
-
+from botalert.grammar.patterns import lazy_pattern
 from botalert.model import Mailbox
 
 # An address may lack its domain ("root"): the local MTA adds one.
-_ADDRESS = re.compile(r"[!#-'*+/-9=?A-Z^-~.-]+(?:@[A-Za-z0-9.-]+|@\[[0-9A-Za-z:.]+\])?")
+_ADDRESS = lazy_pattern(r"[!#-'*+/-9=?A-Z^-~.-]+(?:@[A-Za-z0-9.-]+|@\[[0-9A-Za-z:.]+\])?")
 # What stands between two commas, but for those of a quoted name.
-_SEPARATED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",]|")+')
-_NAMED = re.compile(r"(.*)<\s*([^<>\s]*)\s*>")
+_SEPARATED = lazy_pattern(r'(?:"(?:[^"\\]|\\.)*"|[^",]|")+')
+_NAMED = lazy_pattern(r"(.*)<\s*([^<>\s]*)\s*>")
 
 
 def read_mailboxes(text: str) -> tuple[Mailbox, ...]:

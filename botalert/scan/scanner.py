@@ -119,7 +119,8 @@ class Scanner:
         """Count what is in *block*, whole lines; only the last may lack its end."""
         if not block:
             return
-        lines = self._sieve.lines(block) if self._sieve is not None else None
+        is_few = self._few_left > 0 and block.count(b"\n") < self._few_left
+        lines = None if self._sieve is None or is_few else self._sieve.lines(block)
         if lines is None:
             self._scan_lines(block if block.endswith(b"\n") else block + b"\n", _Lines(block))
         elif lines:

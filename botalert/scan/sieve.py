@@ -10,6 +10,7 @@ import os.path
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from botalert.grammar.forms import JSON_LINE
 from botalert.match import Condition, Pattern, Range, Signal, Text
@@ -152,9 +153,14 @@ class Sieve:
     def __init__(self, signals: Sequence[Signal], *, json: bool) -> None:
         self._literals = literals(signals)
         self._json = json
-        ports = wanted_ports(signals)
-        self._jumps = [_jump(literal, ports) for literal in self._literals]
+        self._signals = signals
         self._blocks_to_pass = 0
+
+    @cached_property
+    def _jumps(self) -> "list[re.Pattern[bytes]]":
+        # Compiling them takes longer than reading a few lines.
+        ports = wanted_ports(self._signals)
+        return [_jump(literal, ports) for literal in self._literals]
 
     def lines(self, block: bytes) -> list[bytes] | None:
         """
