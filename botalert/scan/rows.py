@@ -21,7 +21,7 @@ from botalert.times import Span
 from botalert.windows import Rules
 
 # Kinds become tallies when there are so many of them, or of their rows.
-_MOST_KINDS = 4096
+_MOST_KINDS = 16384
 _MOST_UNSETTLED = 1 << 17
 
 
