@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 TASKS_EACH = 2
 # Less is scanned before a worker has started.
 SHARED_BYTES = 4 << 20
-# What a worker reads for one task: so little that all end at about one time.
+# What a worker reads for its last task: so little that all end at about one time.
 RANGE_BYTES = 4 << 20
 # What is handed out at once; a block more may be in it, and that may be a long line.
 CHUNK_BYTES = 1 << 19
@@ -336,16 +336,13 @@ class Sharing:
     ) -> Iterator[Answer]:
         for number, shape in enumerate(shapes):
             self._hold(number, shape)
-        range_bytes = RANGE_BYTES
-        if self._search.rules:
-            # Thresholds make of each part more than its lines are, so there are few.
-            whole = sum(shape.size for shape in shapes)
-            range_bytes = max(range_bytes, -(-whole // self._jobs))
+        plain = [shape.size for shape in shapes if shape.is_file and not shape.is_packed]
+        sizes = _sizes(sum(plain), self._jobs, are_even=bool(self._search.rules))
         tasks = [
             task
             for number, shape in enumerate(shapes)
             if number not in without
-            for task in _ranges(number, shape, range_bytes)
+            for task in _ranges(number, shape, sizes)
         ]
         # Archives first: they can't be cut, and take longest.
         tasks.sort(key=lambda task: not shapes[task.file].is_packed)
@@ -518,13 +515,31 @@ def _shape_of(path: str) -> _Shape:
     return _Shape(True, unpack.is_packed(path), size)
 
 
-def _ranges(number: int, shape: _Shape, range_bytes: int) -> Iterator[Range]:
+def _sizes(whole: int, jobs: int, *, are_even: bool) -> Iterator[int]:
+    """
+    Give the sizes of ranges, one after the other, for files that have *whole* bytes together.
+
+    Of what is left, three quarters are shared out between all, so that all end
+    at about one time, and parts are few (after Polychronopoulos and Kuck,
+    "Guided Self-Scheduling", IEEE Transactions on Computers C-36, 1987): many
+    parts of one source cost more than its lines.  With thresholds they cost so
+    much that each worker gets one range, of *even* sizes.
+    """
+    even = -(-whole // jobs)
+    while True:
+        size = max(even if are_even else whole * 3 // (4 * jobs), RANGE_BYTES)
+        whole = max(whole - size, 0)
+        yield size
+
+
+def _ranges(number: int, shape: _Shape, sizes: Iterator[int]) -> Iterator[Range]:
     """Cut a file into tasks; who reads the last range reads what is added meanwhile, too."""
     place = _place(number)
-    starts = [0] if shape.is_packed else range(0, max(shape.size, 1), range_bytes)
-    for start in starts:
-        is_last = start == starts[-1]
-        yield Range(place + start, number, start, None if is_last else start + range_bytes)
+    start = 0
+    while not shape.is_packed and (end := start + next(sizes)) < shape.size:
+        yield Range(place + start, number, start, end)
+        start = end
+    yield Range(place + start, number, start)
 
 
 def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:
