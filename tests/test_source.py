@@ -154,6 +154,17 @@ def test_machines_are_told_apart_and_found_again(site, identity, expected):
         assert sources(site, "scan", "--source", source).get(source) == packets
 
 
+def test_an_address_stands_for_the_network_that_its_machine_is_known_by(site):
+    """Or less would be counted than is detected; of IPv4 it is the machine."""
+    configure(site, own="source: SRC/64\nthreshold: 2 SRC")
+    network = {"2001:db8:1:2::/64": 2}
+    assert sources(site, "scan", "--source", "2001:DB8:1:2::1") == network
+    followed = site.output("explain", "--source", "2001:db8:1:2::2", str(site.log))
+    assert "2001:db8:1:2::/64: fires" in followed
+    configure(site, own="source: SRC/64")
+    assert sources(site, "scan", "--source", "192.168.1.24") == {"192.168.1.24": 1}
+
+
 def test_a_mac_and_a_site_narrow_any_signal(site):
     """By form, whatever its signal knows machines by; a line's own SRC may look like these."""
     configure(site)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 
 from botalert.config.options import suggestion
-from botalert.grammar.packets import FLAGS, PROTOCOLS
+from botalert.grammar.packets import FLAGS, PROTOCOLS, canonical_address
 from botalert.grammar.patterns import lazy_pattern
 from botalert.grammar.verdicts import VERDICTS
 from botalert.match import (
     HOST_SRC,
     SENDER,
+    SRC_64,
     Condition,
     Network,
     Pattern,
@@ -22,6 +23,7 @@ from botalert.match import (
     Text,
     is_mac,
     number_of,
+    source_named,
 )
 
 INTERFACES = ("IN", "OUT", "PHYSIN", "PHYSOUT")
@@ -192,7 +194,8 @@ def source_conditions(text: str, identity: str, *, free_text: bool = False) -> l
     Read what a packet must have to come from the source *text*.
 
     It is told by its form: a MAC, a host and an address, or else an address
-    or a network, which may be any that contains the packet's SRC.
+    or a network, which may be any that contains the packet's SRC.  Of a signal
+    that knows machines by their networks an address stands for its own.
 
     Args:
         text: The source, as somebody writes it.
@@ -207,6 +210,8 @@ def source_conditions(text: str, identity: str, *, free_text: bool = False) -> l
         raise ValueError("names nobody. Write an address: 192.168.1.5")
     host, space, address = text.strip().rpartition(" ")
     asked = {"SRC": text}
+    if identity == SRC_64 and (known := canonical_address(address)):
+        asked = {"SRC": source_named(identity, known, None, None)}
     if is_mac(text.strip()) and (identity == SENDER or not free_text):
         asked = {"MAC": text}
     elif space and "," not in text and (identity == HOST_SRC or not free_text):
