@@ -4,6 +4,7 @@ What a signal asks, in words.
 
 from collections.abc import Sequence
 
+from botalert.grammar.packets import protocol_name
 from botalert.match import HOST_SRC, REFUSED, SENDER, SRC_64, Condition, Signal, Test, Text
 from botalert.threshold import ONE_PACKET, threshold_words
 
@@ -93,7 +94,7 @@ def _subject(asked: dict[str, Condition]) -> str:
     if protocol is None or not protocol.plain or protocol.barred or protocol.plain == _EMPTY:
         return "packets"
     del asked["PROTO"]
-    names = _joined([_value_words(test) for test in protocol.plain], "or")
+    names = _joined([protocol_name(_value_words(test)) for test in protocol.plain], "or")
     flags = asked.get("FLAGS")
     if flags is not None and (flags.plain, flags.barred) == ((_SYN,), (_ACK,)):
         del asked["FLAGS"]

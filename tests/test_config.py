@@ -557,7 +557,7 @@ def test_a_signal_is_said_in_words(write):
             "except from 10.0.0.5",
         ),
         ("PROTO: TCP\nFLAGS: SYN, !ACK", "TCP connection attempts to port 25"),
-        ("PROTO: 6, UDP\nFLAGS: SYN", "6 or UDP to port 25, with the flag SYN"),
+        ("PROTO: 6, UDP\nFLAGS: SYN", "TCP or UDP to port 25, with the flag SYN"),
         ("PROTO: !TCP", "packets to port 25, of any protocol but TCP"),
         (
             "PHYSIN: !br0\nMAC: !00:16:3e:00:00:02\nPREFIX: !guest*\nVERDICT: !accept\nTTL: !5",
