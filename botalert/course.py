@@ -20,7 +20,7 @@ from typing import NamedTuple
 from botalert.match import Signal
 from botalert.model import Hit
 from botalert.tally import ITEMS_OF_ONE_KB, TALLY_KB, Tally, merged
-from botalert.threshold import ONE_PACKET
+from botalert.threshold import is_met_by_any_packet
 from botalert.windows import (
     MICROSECONDS,
     STAMP,
@@ -253,12 +253,11 @@ class Present(NamedTuple):
 
 def rules_of(signals: Iterable[Signal]) -> dict[str, Rules]:
     """Give the rules of those of *signals* that not just any packet sets off, by their names."""
-    made = (
-        (signal.name, Rules(signal.threshold, signal.retain, signal.realert))
+    return {
+        signal.name: Rules(signal.threshold, signal.retain, signal.realert)
         for signal in signals
-        if signal.threshold != ONE_PACKET or signal.realert is not None
-    )
-    return {name: rules for name, rules in made if not rules.is_trivial}
+        if signal.realert is not None or not is_met_by_any_packet(signal.threshold)
+    }
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

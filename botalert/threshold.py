@@ -52,7 +52,8 @@ Alternative = tuple[Measure, ...]
 Threshold = tuple[Alternative, ...]
 """Alternatives, one of which must be met; of one, all measures at one moment."""
 
-ONE_PACKET: Threshold = ((Measure(1, PACKETS),),)
+_FIRST_PACKET = Measure(1, PACKETS)
+ONE_PACKET: Threshold = ((_FIRST_PACKET,),)
 
 _NAMES = {
     "DST": ("destination", "destinations"),
@@ -64,6 +65,11 @@ _NAMES = {
 }
 # Every time has a whole number of the last.
 _UNITS = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
+
+
+def is_met_by_any_packet(threshold: Threshold) -> bool:
+    """Tell whether the first packet meets *threshold*, for good."""
+    return any(all(measure == _FIRST_PACKET for measure in way) for way in threshold)
 
 
 def threshold_words(threshold: Threshold) -> str:

@@ -102,14 +102,6 @@ class Rules:
         """Give what tells them from others."""
         return repr(self._asked())
 
-    @property
-    def is_trivial(self) -> bool:
-        """Tell whether any packet meets them, for good."""
-        first = Measure(1, PACKETS)
-        return self.realert is None and any(
-            all(self.measures[number] == first for number in way) for way in self.ways
-        )
-
     def windows_of(self, way: Way) -> Way:
         """Give those of a way's measures that have a window."""
         return tuple(number for number in way if self.measures[number].window is not None)
