@@ -1,40 +1,60 @@
 """
-What one signal with a threshold saw of one source, in one or more logs, as a value that merges.
+What one signal with a threshold saw of one source, in one or more logs.
 
-A silence begins a tally anew, unless it is a detection by then, which depends
-on what was read before.  So while it is not known, what stands between
-silences is kept apart: a *piece* is a tally and how far its threshold was met.
-Which pieces belong together is decided when all is known.
+Thresholds are met within one log; its packets are taken in the order of
+reading, forward only.  A silence begins a tally anew, unless it is a detection
+by then.  What several logs tell of a source is one detection; with
+``realert:``, what comes after a time without a packet in any of them is
+another *episode*.
 
-Thresholds are met within one log.  What several logs tell of a source is one
-detection; with ``realert:``, what comes after a time without a packet in any
-of them is another *episode*.
+So with ``realert:`` it is not known, while one log is read, whether a silence
+ends an episode: others may bridge it.  What stands between silences is kept
+apart, as *pieces*, and a threshold is tried from each beginning that may turn
+out to be one.  For ``2 DST``, ``realert: 1d`` and a log of
+
+    day     DST   pieces                  tries: begun at piece, with what is known
+    1       a     [a]                     0: a
+    3       b     [a] [b]                 0: a b, met in piece 1    1: b
+    5       b     [a] [b] [b]             1: b                      2: b
+
+the third piece is a new episode if no other log has a packet between, and the
+threshold was met; if it was met by this log alone, the try that counts is 2.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import NamedTuple
+from itertools import accumulate, chain, islice
+from operator import itemgetter, sub
+from typing import NamedTuple, TypeVar
 
+from botalert.hits import Strip
 from botalert.match import Signal
 from botalert.model import Hit
-from botalert.tally import ITEMS_OF_ONE_KB, TALLY_KB, Tally, merged
-from botalert.threshold import is_met_by_any_packet
+from botalert.tally import Tally, merged
+from botalert.threshold import Measure, is_met_by_any_packet
 from botalert.windows import (
     MICROSECONDS,
     STAMP,
+    STEP_BACK,
     UPTIME,
     Moment,
+    Progress,
     Rules,
-    Stage,
     begins_stretch,
+    counting,
 )
 
-# So many tallies tell what all weigh.
-_MOST_WEIGHED = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+T = TypeVar("T")
+_PLACE = itemgetter(0)
+# So many hits of a source wait at most before its tries take them on.
+_MOST_WAITING = 64
+
+Log = str
+"""A log's name, or its number in digits enough; they sort in the order of reading."""
 
 
 class Piece:
@@ -43,35 +63,249 @@ class Piece:
 
     Attributes:
         tally: What was seen.
-        stage: How far the threshold was met.
+        gap: How long the silence before it was, in microseconds.
+        met: The beginnings, numbers of pieces, from which the threshold was met in it.
         episode: Of which episode it is, once that is settled.
         since: The earliest stamp of what its log told before it, without a return between.
     """
 
-    __slots__ = ("episode", "since", "stage", "tally")
+    __slots__ = ("episode", "gap", "met", "since", "tally")
 
     def __init__(
-        self, tally: Tally, stage: Stage, episode: int = 0, since: datetime | None = None
+        self,
+        tally: Tally,
+        gap: int = 0,
+        met: Iterable[int] = (),
+        episode: int = 0,
+        since: datetime | None = None,
     ) -> None:
         self.tally = tally
-        self.stage = stage
+        self.gap = gap
+        self.met = list(met)
         self.episode = episode
         self.since = since
 
     @property
     def begin(self) -> datetime | None:
-        """Tell from when on there were packets, also such as no longer count."""
+        """From when on there were packets, also such as no longer count."""
         return _earliest(self.since, self.tally.first_seen)
 
-    def behind(self, before: "Piece") -> "Piece":
-        """Give this as what is left of *before* and it: what was before no longer counts."""
-        return Piece(self.tally, self.stage, self.episode, _earliest(before.begin, self.begin))
 
-    def merged(self, later: "Piece") -> "Piece":
-        """Give what this and *later*, read after it, are together."""
-        stage = self.stage.merged(later.stage)
-        since = _earliest(self.since, later.since)
-        return Piece(merged((self.tally, later.tally)), stage, self.episode, since)
+class Try(NamedTuple):
+    """How far the threshold is met, counted from any of some beginnings, numbers of pieces."""
+
+    starts: tuple[int, ...]
+    progress: Progress
+
+
+class Trace:
+    """
+    What one log tells of a source.
+
+    Attributes:
+        rules: What the signal's threshold asks.
+        pieces: What stands between silences; without ``realert:`` the last only.
+        tries: How far its threshold is met.
+        last: The last moment as logged; None if there was none.
+        latest: The last moment that counts.
+        is_met: Whether all tries are met, so that none takes on more.
+        is_done: Whether all that follows is only counted.
+        is_changed: Whether another piece began, or the threshold was met, since it was settled.
+    """
+
+    __slots__ = (
+        "_bearable",
+        "_lines_waiting",
+        "_waiting",
+        "_waiting_since",
+        "is_changed",
+        "is_done",
+        "is_met",
+        "last",
+        "latest",
+        "pieces",
+        "rules",
+        "tries",
+    )
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.pieces: list[Piece] = []
+        self.tries: list[Try] = []
+        self.last: Moment | None = None
+        self.latest: Moment | None = None
+        self.is_met = self.is_done = self.is_changed = False
+        # Hits that no try has taken on yet, and the latest time before them; how many
+        # they are, and may be before any try can be met.
+        self._waiting: list[Sequence[Strip]] = []
+        self._waiting_since = 0
+        self._lines_waiting = 0
+        self._bearable = 0
+
+    def go_on(self, pieces: list[Piece], tries: list[Try]) -> None:
+        """Go on from *pieces* and *tries*, as they were left."""
+        self.pieces, self.tries = pieces, tries
+        self._look()
+
+    def add(self, hit: Hit) -> None:
+        """Count one hit, the next in reading order."""
+        self.catch_up()
+        moment = moment_of(hit.time, hit.uptime)
+        self._step(moment)
+        self.pieces[-1].tally.add(hit)
+        if self.is_met:
+            return
+        latest = self.latest
+        time, today = (0, 0) if latest is None else (latest.time, latest.day)
+        days = (today, 0 if moment is None else moment.day)
+        for each in self._open():
+            if each.progress.count(
+                time, days, hit.values, hit.repeat, in_windows=moment is not None
+            ):
+                self._meet(each)
+        self._look()
+
+    def take(self, strips: Sequence[Strip], *, is_steady: bool) -> Tally | None:
+        """
+        Count the hits of *strips*, the next in reading order, if no window nor count begins anew.
+
+        Args:
+            strips: Hits of one or more kinds.
+            is_steady: Whether it is known that they are of one day and that time only goes on.
+
+        Returns:
+            The tally that counted them, which still lacks their names and evidence;
+            None if they have to be added one by one.
+        """
+        clock = strips[0].kind.clock
+        day = clock.day
+        if is_steady:
+            first = clock.time(min([strip.clocks[0] for strip in strips]))
+            last = newest = clock.time(max([strip.clocks[-1] for strip in strips]))
+        else:
+            times = _in_order(strips, [strip.times() for strip in strips])
+            if any(strip.kind.clock.day != day for strip in strips) or _steps_back(times):
+                return None
+            first, last, newest = times[0], times[-1], max(times)
+        before, latest = self.last, self.latest
+        if before is not None and (before.clock != STAMP or first < before.time - STEP_BACK):
+            return None
+        begin = first if latest is None else latest.time
+        if newest - begin > self.rules.least_silence or (latest is not None and day < latest.day):
+            return None
+        if not self.pieces:
+            self._begin(0)
+        tally = self.pieces[-1].tally
+        for strip in strips:
+            tally.count(*strip.span(), strip.destinations, strip.kind.port)
+        if not self.is_met:
+            self._wait(strips, begin)
+        self.last = Moment(STAMP, last, day)
+        if newest == last and last >= begin:
+            self.latest = self.last
+        else:
+            self.latest = counting(Moment(STAMP, newest, day), latest)
+        return tally
+
+    def _wait(self, strips: Sequence[Strip], begin: int) -> None:
+        """Let hits wait that follow the time *begin*, unless they may meet the threshold."""
+        if not self._waiting:
+            self._waiting_since = begin
+        self._waiting.append(strips)
+        for strip in strips:
+            self._lines_waiting += len(strip.places)
+        if self._lines_waiting >= self._bearable:
+            self.catch_up()
+
+    def most(self, measure: Measure) -> tuple[str, int]:
+        """Return the group of *measure* that was active last, and how many it has by now."""
+        self.catch_up()
+        latest = self.latest
+        time, day = (0, 0) if latest is None else (latest.time, latest.day)
+        return self.tries[0].progress.most(measure, time, day)
+
+    def catch_up(self) -> None:
+        """Let the tries take on what waits."""
+        if not self._waiting:
+            return
+        waiting, self._waiting, self._lines_waiting = self._waiting, [], 0
+        times: list[int] = []
+        days: list[int] = []
+        columns: list[list[str | None]] = [[] for _ in self.rules.values]
+        for strips in waiting:
+            before = len(times)
+            times += _in_order(strips, [strip.times() for strip in strips])
+            days += [strips[0].kind.clock.day] * (len(times) - before)
+            for name, column in zip(self.rules.values, columns, strict=True):
+                column += _in_order(strips, [strip.column(name) for strip in strips])
+        # A line that is earlier than the latest counts at that.
+        counted = list(accumulate(times, max, initial=self._waiting_since))[1:]
+        for each in self._open():
+            if each.progress.take(counted, days, columns):
+                self._meet(each)
+        self._look()
+
+    def _look(self) -> None:
+        """See how far the tries are."""
+        lacks = [each.progress.lacks for each in self._open()]
+        self.is_met = not lacks
+        self.is_done = self.is_met and self.rules.realert is None
+        self._bearable = min([_MOST_WAITING, *lacks])
+
+    def _step(self, moment: Moment | None) -> None:
+        """Go on to a line logged at *moment*."""
+        if moment is not None and begins_stretch(self.last, moment):
+            for each in self._open():
+                each.progress.begin_stretch()
+            self.latest = None
+        elif moment is not None and self.latest is not None and not self.is_done:
+            gap = moment.time - self.latest.time
+            if gap > self.rules.least_silence:
+                self._begin(gap)
+        if not self.pieces:
+            self._begin(0)
+        if moment is not None:
+            self.last = moment
+            self.latest = counting(moment, self.latest)
+
+    def _begin(self, gap: int) -> None:
+        """Begin a piece after a silence."""
+        self.is_changed = True
+        self.is_met = self.is_done = False
+        tries: list[Try] = []
+        if self.rules.realert is None:
+            self.pieces = []  # What was before no longer counts.
+        elif gap <= self.rules.silence:
+            for each in self._open():
+                if tries and tries[-1].progress.parts() == each.progress.parts():
+                    each = Try((*tries.pop().starts, *each.starts), each.progress)
+                tries.append(each)
+        self.tries = [*tries, Try((len(self.pieces),), Progress(self.rules))]
+        self.pieces.append(Piece(Tally(), gap))
+        self._bearable = min(_MOST_WAITING, self.rules.least)
+        if tries:
+            self._look()
+
+    def _open(self) -> list[Try]:
+        return [each for each in self.tries if not each.progress.is_met]
+
+    def _meet(self, met: Try) -> None:
+        self.is_changed = True
+        self.pieces[-1].met += met.starts
+
+
+def _in_order(strips: Sequence[Strip], columns: Sequence[Iterable[T]]) -> list[T]:
+    """Unite *columns*, each of one of *strips*, in the order of reading; some may have no end."""
+    if len(strips) == 1:
+        return list(islice(columns[0], len(strips[0].places)))
+    pairs = zip(strips, columns, strict=True)
+    rows = [zip(strip.places, column) for strip, column in pairs]  # noqa: B905
+    return [value for _, value in sorted(chain.from_iterable(rows), key=_PLACE)]
+
+
+def _steps_back(times: Sequence[int]) -> bool:
+    """Whether any of *times* begins the windows anew."""
+    return min(map(sub, islice(times, 1, None), times), default=0) < -STEP_BACK
 
 
 class Episode(NamedTuple):
@@ -87,8 +321,32 @@ class Episode(NamedTuple):
     tally: Tally
 
 
-Log = str
-"""A log's name, or its number in digits enough; they sort in the order of reading."""
+class _Share:
+    """What a log tells of an episode: pieces, the number of the first, and whether it is met."""
+
+    def __init__(self, start: int, piece: Piece, since: datetime | None) -> None:
+        self.start = start
+        self.pieces = [piece]
+        self.is_met = start in piece.met
+        self.since = since
+
+    def add(self, piece: Piece) -> None:
+        self.pieces.append(piece)
+        self.is_met = self.is_met or self.start in piece.met
+
+    @property
+    def begin(self) -> datetime | None:
+        return _earliest(self.since, *(piece.begin for piece in self.pieces))
+
+    def united(self, number: int, start: int) -> Piece:
+        """Return it as one piece, from now on the one numbered *start*, of the episode *number*."""
+        whole = Piece(merged(piece.tally for piece in self.pieces), self.pieces[0].gap)
+        whole.episode, whole.since = number, _earliest(*self._sinces())
+        whole.met = [start] if self.is_met else []
+        return whole
+
+    def _sinces(self) -> list[datetime | None]:
+        return [self.since, *(piece.since for piece in self.pieces)]
 
 
 class Course:
@@ -97,7 +355,7 @@ class Course:
 
     Attributes:
         rules: What the signal's threshold asks.
-        logs: The pieces of each log, in the order of reading.
+        logs: What each log tells, each in the order of reading.
         ended: How many episodes were forgotten.
     """
 
@@ -105,124 +363,113 @@ class Course:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.logs: dict[Log, list[Piece]] = {}
+        self.logs: dict[Log, Trace] = {}
         self.ended = 0
+
+    def trace(self, log: Log) -> Trace:
+        """Return what *log* tells."""
+        trace = self.logs.get(log)
+        if trace is None:
+            trace = self.logs[log] = Trace(self.rules)
+        return trace
 
     def add(self, hit: Hit, log: Log) -> None:
         """Count one hit, the next of *log* in reading order."""
-        moment = moment_of(hit.time, hit.uptime)
-        piece = self.piece(log, moment)
-        piece.tally.add(hit)
-        piece.stage.add(moment, hit.values, hit.repeat)
-
-    def piece(self, log: Log, moment: Moment | None) -> Piece:
-        """Give the piece that a line logged at *moment* belongs to, the next of *log*."""
-        pieces = self.logs.setdefault(log, [])
-        if not pieces or self.is_apart(pieces[-1], moment):
-            pieces.append(Piece(Tally(), Stage(self.rules)))
-        return pieces[-1]
-
-    def is_done(self, piece: Piece) -> bool:
-        """Tell whether all that follows *piece* in its log belongs to it."""
-        return piece.stage.is_met and self.rules.realert is None
-
-    def is_apart(self, piece: Piece, moment: Moment | None) -> bool:
-        """Tell whether a silence may lie between *piece* and a line logged at *moment*."""
-        latest = piece.stage.latest
-        least = self.rules.least_silence
-        if latest is not None and moment is not None and moment.time - latest.time <= least:
-            return False  # As nearly always.
-        if self.is_done(piece):
-            return False
-        if latest is None and piece.stage.lines:
-            # What stands before lines without a time may be long ago.
-            return moment is not None
-        return _gap(piece.stage, moment) > least
-
-    def merge(self, later: "Course") -> None:
-        """Take in *later*, what was read after this."""
-        for log, pieces in later.logs.items():
-            own = self.logs.setdefault(log, [])
-            for piece in pieces:
-                if own and not self.is_apart(own[-1], piece.stage.first):
-                    own[-1] = own[-1].merged(piece)
-                else:
-                    own.append(piece)
+        self.trace(log).add(hit)
 
     def episodes(self) -> list[Episode]:
-        """Give the episodes in which the threshold was met, but for those that were forgotten."""
+        """Return the episodes in which the threshold was met, but for those that were forgotten."""
         return [
-            Episode(number, merged(pieces[log].tally for log in sorted(pieces)))
-            for number, pieces in enumerate(self._episodes(), start=self.ended)
-            if any(piece.stage.is_met for piece in pieces.values())
+            Episode(number, merged(p.tally for log in sorted(shares) for p in shares[log].pieces))
+            for number, shares in enumerate(self._episodes(), start=self.ended)
+            if any(share.is_met for share in shares.values())
         ]
 
     def episode(self) -> Episode | None:
-        """Give the last episode in which the threshold was met, if there is one."""
+        """Return the last episode in which the threshold was met, if there is one."""
+        # What waits cannot meet it.
+        if not any(piece.met for trace in self.logs.values() for piece in trace.pieces):
+            return None
         return next(reversed(self.episodes()), None)
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether another piece began, or the threshold was met, since it was settled."""
+        return any(trace.is_changed for trace in self.logs.values())
+
     def settle(self) -> None:
-        """Forget what will never matter: this is known to begin where its logs do."""
+        """Forget what will never matter: all that its logs tell up to now is known."""
         episodes = self._episodes()
         met = [
             number
-            for number, pieces in enumerate(episodes)
-            if any(piece.stage.is_met for piece in pieces.values())
+            for number, shares in enumerate(episodes)
+            if any(share.is_met for share in shares.values())
         ]
         kept = episodes[met[-1] if met else 0 :]
         self.ended += len(episodes) - len(kept)
-        self.logs = {}
-        for number, pieces in enumerate(kept, start=self.ended):
-            for log, piece in pieces.items():
-                piece.stage.settle()
-                piece.episode = number
-                self.logs.setdefault(log, []).append(piece)
+        traces, self.logs = self.logs, {}
+        for number, shares in enumerate(kept, start=self.ended):
+            for log, share in shares.items():
+                trace = self.logs.get(log)
+                if trace is None:
+                    trace = self.logs[log] = Trace(self.rules)
+                    trace.last, trace.latest = traces[log].last, traces[log].latest
+                start = len(trace.pieces)
+                tries = [
+                    Try((start,), each.progress)
+                    for each in traces[log].tries
+                    if share.start in each.starts and not share.is_met
+                ]
+                trace.go_on([*trace.pieces, share.united(number, start)], tries)
+        for trace in self.logs.values():
+            for each in trace.tries:
+                each.progress.settle(trace.latest and trace.latest.time)
 
-    def _episodes(self) -> list[dict[Log, Piece]]:
-        """Give of each episode what each log tells, as if no log had anything before."""
-        episodes: list[dict[Log, Piece]] = [{}]
+    def _episodes(self) -> list[dict[Log, _Share]]:
+        """Return of each episode what each log tells, as if no log had anything before."""
+        for trace in self.logs.values():
+            trace.catch_up()
+        episodes: list[dict[Log, _Share]] = [{}]
         for era in self._eras():
             present = episodes[-1]
-            if any(piece.stage.is_met for piece in present.values()):
+            if any(share.is_met for share in present.values()):
                 present = {}
                 episodes.append(present)
-            for log, piece in era:
+            for log, number in era:
+                piece = self.logs[log].pieces[number]
                 before = present.get(log)
                 if before is None:
-                    present[log] = piece
-                elif (
-                    before.stage.is_met
-                    or _gap(before.stage, piece.stage.first) <= self.rules.silence
-                ):
-                    present[log] = before.merged(piece)
-                else:
-                    present[log] = piece.behind(before)
+                    present[log] = _Share(number, piece, None)
+                elif before.is_met or piece.gap <= self.rules.silence:
+                    before.add(piece)
+                else:  # What was before no longer counts.
+                    present[log] = _Share(number, piece, before.begin)
         return episodes
 
-    def _eras(self) -> list[list[tuple[Log, Piece]]]:
+    def _eras(self) -> list[list[tuple[Log, int]]]:
         """Divide all pieces where for longer than ``realert:`` no log has a packet."""
         starts = self._returns()
-        eras: list[list[tuple[Log, Piece]]] = [[] for _ in range(len(starts) + 1)]
-        for log, pieces in self.logs.items():
-            seen = [piece.begin for piece in pieces]
+        eras: list[list[tuple[Log, int]]] = [[] for _ in range(len(starts) + 1)]
+        for log, trace in self.logs.items():
+            seen = [piece.begin for piece in trace.pieces]
             # What has no time tells of no silence: it is of one era with what stands
             # before it, else with what stands behind it.
             known = [bisect_right(starts, first) for first in seen if first is not None]
             era = known[0] if known else 0
-            for piece, first in zip(pieces, seen, strict=True):
+            for number, first in enumerate(seen):
                 if first is not None:
                     era = max(era, bisect_right(starts, first))
-                eras[era].append((log, piece))
+                eras[era].append((log, number))
         return eras
 
     def _returns(self) -> list[datetime]:
-        """Give when a packet came after longer than ``realert:`` without one in any log."""
+        """Return when a packet came after longer than ``realert:`` without one in any log."""
         if self.rules.realert is None:
             return []
         seen = sorted(
             (begin, piece.tally.last_seen)
-            for pieces in self.logs.values()
-            for piece in pieces
+            for trace in self.logs.values()
+            for piece in trace.pieces
             if (begin := piece.begin) is not None and piece.tally.last_seen is not None
         )
         returns = []
@@ -235,24 +482,8 @@ class Course:
         return returns
 
 
-class Present(NamedTuple):
-    """A course, and the log that is being read."""
-
-    course: Course
-    log: Log
-
-    def add(self, hit: Hit) -> None:
-        """Count one hit, the next of the log in reading order."""
-        self.course.add(hit, self.log)
-
-    @property
-    def pieces(self) -> list[Piece]:
-        """Give the pieces of that log."""
-        return self.course.logs[self.log]
-
-
 def rules_of(signals: Iterable[Signal]) -> dict[str, Rules]:
-    """Give the rules of those of *signals* that not just any packet sets off, by their names."""
+    """Return the rules of those of *signals* that not just any packet triggers, by their names."""
     return {
         signal.name: Rules(signal.threshold, signal.retain, signal.realert)
         for signal in signals
@@ -264,15 +495,8 @@ def _earliest(*moments: datetime | None) -> datetime | None:
     return min((each for each in moments if each is not None), default=None)
 
 
-def _gap(stage: Stage, moment: Moment | None) -> int:
-    """Give how long nothing came between *stage* and a line logged at *moment*."""
-    if moment is None or stage.latest is None or begins_stretch(stage.last, moment):
-        return 0
-    return max(moment.time - stage.latest.time, 0)
-
-
 def moment_of(time: datetime | None, uptime: float | None) -> Moment | None:
-    """Give when a line was logged, by its stamp, else by its uptime."""
+    """Return when a line was logged, by its stamp, else by its uptime."""
     if time is not None:
         return Moment(STAMP, (time - _EPOCH) // _MICROSECOND, time.toordinal())
     if uptime is not None:
@@ -288,46 +512,18 @@ Tallies = dict[tuple[str, str], Seen]
 
 
 def detected(rules: Rules, log: Log, tally: Tally) -> Course:
-    """Give the course of what was a detection before its signal had *rules*."""
+    """Return the course of what was a detection before its signal had *rules*."""
     course = Course(rules)
-    stage = Stage(rules)
-    stage.is_met = True
-    stage.last = stage.latest = moment_of(tally.last_seen, None)
-    stage.first = moment_of(tally.first_seen, None)
-    course.logs[log] = [Piece(tally, stage)]
+    trace = course.trace(log)
+    trace.go_on([Piece(tally, met=[0])], [])
+    trace.last = trace.latest = moment_of(tally.last_seen, None)
+    trace.is_changed = True
     return course
 
 
 def met(seen: Seen) -> Tally | None:
-    """Give what makes a detection of *seen*; None if its threshold was not met."""
+    """Return what makes a detection of *seen*; None if its threshold was not met."""
     if isinstance(seen, Tally):
         return seen
     episode = seen.episode()
     return episode and episode.tally
-
-
-def unite(tallies: Tallies, later: Tallies) -> None:
-    """Take *later*, what was read after them, into *tallies*."""
-    for key, tally in later.items():
-        if key in tallies:
-            tallies[key].merge(tally)  # type: ignore[arg-type]
-        else:
-            tallies[key] = tally
-
-
-def weight(tallies: Tallies) -> int:
-    """Tell about how much room *tallies* take, in KB; what leads to them counts, too."""
-    # Of many, some are like all.
-    step = len(tallies) // _MOST_WEIGHED + 1
-    return step * sum(map(_weight, islice(tallies.values(), None, None, step)))
-
-
-def _weight(seen: Seen) -> int:
-    if isinstance(seen, Tally):
-        return _weight_of(seen)
-    pieces = (piece for own in seen.logs.values() for piece in own)
-    return sum(_weight_of(piece.tally) + piece.stage.weight() for piece in pieces)
-
-
-def _weight_of(tally: Tally) -> int:
-    return TALLY_KB + (len(tally.destinations) + len(tally.ports)) // ITEMS_OF_ONE_KB

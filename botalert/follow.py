@@ -1,20 +1,17 @@
 """
 One machine followed through a signal's threshold, line by line, for people.
 
-What decides is a course, as in a scan, so that both find the same.
+What decides is a trace, as in a scan, so that both find the same.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from botalert.course import Course, Piece, moment_of
+from botalert.course import Trace, moment_of
 from botalert.match import Signal
 from botalert.model import Hit
-from botalert.threshold import Alternative, Measure, duration_words, threshold_words
-from botalert.windows import Moment, Rules, Stage, begins_stretch
-
-_LOG = ""
+from botalert.threshold import Measure, duration_words, threshold_words
+from botalert.windows import Moment, Rules, begins_stretch
 
 
 class _Reach(NamedTuple):
@@ -51,7 +48,7 @@ class Follower:
         self._begin()
 
     def _begin(self) -> None:
-        self._course = Course(self.rules)
+        self._trace = Trace(self.rules)
         self._is_met = False
         self._since = ""
         self._reached: dict[Measure, _Reach] = {}
@@ -61,27 +58,19 @@ class Follower:
         told = self._returned(hit.time)
         if self._is_met:
             return told
-        before, moment = self._piece(), moment_of(hit.time, hit.uptime)
-        last = None if before is None else before.stage.last
-        self._course.add(hit, _LOG)
-        piece = self._piece()
-        assert piece is not None
-        if before is None:
+        trace, moment = self._trace, moment_of(hit.time, hit.uptime)
+        pieces, last, latest = trace.pieces, trace.last, trace.latest
+        trace.add(hit)
+        if trace.pieces is not pieces:
             self._since = place
-        elif piece is not before and before.stage.latest is None:
-            # Lines without a time may stand behind a silence, but here nothing is before them.
-            piece = before.merged(piece)
-            self._course.logs[_LOG] = [piece]
-        elif moment is not None:
-            if piece is not before:
-                self._since = place
-            told += self._began_anew(before, piece, last, moment)
-        if piece.stage.is_met:
+        if pieces and moment is not None:
+            told += self._began_anew(last, latest if trace.pieces is not pieces else None, moment)
+        if trace.is_met:
             self._is_met = True
             self.fired += 1
             told.append(f"fires: {threshold_words(self._threshold)}; counted since {self._since}")
         else:
-            self._note(piece.stage, place)
+            self._note(place)
         return told
 
     def conclusion(self) -> str | None:
@@ -89,11 +78,7 @@ class Follower:
         if self._is_met:
             return None
         again = " again" if self.fired else ""
-        return f"does not fire{again}: {'; or '.join(map(self._got, self._threshold))}"
-
-    def _piece(self) -> Piece | None:
-        pieces: Sequence[Piece] = self._course.logs.get(_LOG, ())
-        return pieces[-1] if pieces else None
+        return f"does not fire{again}: {'; or '.join(map(self._measure_words, self._threshold))}"
 
     def _returned(self, time: datetime | None) -> list[str]:
         """Go on to a packet's *time*; tell if another episode begins there."""
@@ -108,12 +93,11 @@ class Follower:
         return [f"comes back after {_span_words(quiet)} without a packet; realert: is {asked}"]
 
     def _began_anew(
-        self, before: Piece, piece: Piece, last: Moment | None, moment: Moment
+        self, last: Moment | None, silent_since: Moment | None, moment: Moment
     ) -> list[str]:
-        """Tell what begins anew at *moment*, behind *before*, whose last line was of *last*."""
-        if piece is not before:
-            assert before.stage.latest is not None
-            silence = timedelta(microseconds=moment.time - before.stage.latest.time)
+        """Tell what begins anew at *moment*, after *last*, or after a silence."""
+        if silent_since is not None:
+            silence = timedelta(microseconds=moment.time - silent_since.time)
             return [f"begins anew, after {_span_words(silence)} without a packet"]
         if last is None or not begins_stretch(last, moment):
             return []
@@ -124,19 +108,12 @@ class Follower:
         step = timedelta(microseconds=last.time - moment.time)
         return [f"the windows begin anew: its time is {_span_words(step)} before the last packet's"]
 
-    def _note(self, stage: Stage, place: str) -> None:
-        for number, measure in enumerate(self.rules.measures):
-            group, most = stage.most(number)
+    def _note(self, place: str) -> None:
+        for measure in self.rules.measures:
+            group, most = self._trace.most(measure)
             known = self._reached.get(measure)
             if most > (known.number if known else 0):
                 self._reached[measure] = _Reach(most, group, place)
-
-    def _got(self, way: Alternative) -> str:
-        told = " and ".join(map(self._measure_words, way))
-        reached = (self._reached.get(measure) for measure in way)
-        if all(reach and reach.number == m.number for reach, m in zip(reached, way, strict=True)):
-            return f"{told}, but not at one moment"
-        return told
 
     def _measure_words(self, measure: Measure) -> str:
         reach = self._reached.get(measure)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
 from typing import ClassVar, Final, NamedTuple
 
 from botalert.grammar.packets import PROTOCOLS, canonical_address
@@ -147,6 +148,10 @@ class ProtocolRange(Test):
 @lru_cache(maxsize=256)
 def _address_number(text: str) -> tuple[int, int]:
     """Read an address: its IP version, 0 if it is none, and its number."""
+    try:
+        return 4, int.from_bytes(inet_pton(AF_INET, text))
+    except (OSError, ValueError):  # Not one of IPv4, or with a NUL in it.
+        pass
     try:
         address = ip_address(text)
     except ValueError:

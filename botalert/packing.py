@@ -9,17 +9,19 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from botalert.course import Course, Piece, Seen
+from botalert.course import Course, Piece, Seen, Trace, Try
 from botalert.tally import (
     KEPT_ITEMS,
     KEPT_LINES,
     Distinct,
     Tally,
+    add_up,
+    age_hours,
     first_names,
     is_before,
     merged,
 )
-from botalert.windows import Rules, Stage
+from botalert.windows import Moment, Progress, Rules
 
 # What json.dumps and json.loads use, without making and choosing it at each
 # call: that saves 2 of 8 microseconds a tally.  raw_decode tells where what it
@@ -36,6 +38,7 @@ def packed(tally: Tally) -> str:
     The first line is a JSON array of all but the evidence; then each line of
     evidence is a JSON string of its own, which merging need not decode.
     """
+    tally.age()
     first = _iso(tally.first_seen)
     last = first if tally.last_seen is tally.first_seen else _iso(tally.last_seen)
     head = [
@@ -48,6 +51,8 @@ def packed(tally: Tally) -> str:
         tally.ports.overflowed,
         tally.interfaces,
         tally.macs,
+        tally.hours,
+        tally.days,
     ]
     return "\n".join((_encoded(head), *map(_encoded_text, tally.evidence)))
 
@@ -60,7 +65,8 @@ def unpacked(text: str) -> Tally:
         ValueError, TypeError, LookupError, AttributeError: It is something else.
     """
     head, end = _decoded(text)
-    packets, first, last, destinations, more, ports, more_ports, interfaces, macs = head
+    packets, first, last, destinations, more, ports, more_ports, interfaces, macs, *times = head
+    hours, days = map(_numbered, times)
     beyond, *lines = text[end:].split("\n")
     if beyond:
         raise ValueError(f"{beyond!r} is no part of a tally")
@@ -68,6 +74,8 @@ def unpacked(text: str) -> Tally:
         packets=packets,
         first_seen=_moment(first),
         last_seen=_moment(last),
+        hours=hours,
+        days=days,
         destinations=Distinct(destinations, overflowed=more),
         ports=Distinct(ports, overflowed=more_ports),
         interfaces=tuple(interfaces),
@@ -82,16 +90,7 @@ def packed_course(course: Course, *, is_open: bool = False) -> str:
 
     With *is_open* it says so at its beginning: it is still to be settled.
     """
-    logs = [
-        [
-            log,
-            [
-                [piece.episode, packed(piece.tally), _iso(piece.since), piece.stage.parts()]
-                for piece in pieces
-            ],
-        ]
-        for log, pieces in course.logs.items()
-    ]
+    logs = [[log, *_parts_of(trace)] for log, trace in course.logs.items()]
     known = {"asks": course.rules.text, "ended": course.ended, "logs": logs}
     return _encoded({"open": int(is_open), **known})
 
@@ -100,8 +99,18 @@ OPEN = '{"open":1,'
 """What a course begins with that is still to be settled."""
 
 
+def _parts_of(trace: Trace) -> list[Any]:
+    trace.catch_up()
+    pieces = [
+        [piece.episode, packed(piece.tally), _iso(piece.since), piece.gap, piece.met]
+        for piece in trace.pieces
+    ]
+    tries = [[each.starts, each.progress.parts()] for each in trace.tries]
+    return [pieces, trace.last, trace.latest, tries]
+
+
 def is_course(text: str) -> bool:
-    """Tell whether :func:`packed_course` wrote *text*."""
+    """Whether :func:`packed_course` wrote *text*."""
     return text.startswith("{")
 
 
@@ -117,12 +126,24 @@ def unpacked_course(text: str, rules: Rules) -> Course:
     known = _course_in(text)
     course = Course(rules)
     course.ended = known["ended"]
-    anew = known["asks"] != rules.text
-    for log, pieces in known["logs"]:
-        course.logs[log] = [
-            Piece(unpacked(tally), Stage.of_parts(rules, parts, anew=anew), episode, _moment(since))
-            for episode, tally, since, parts in pieces
-        ]
+    is_same = known["asks"] == rules.text
+    for log, pieces, last, latest, tries in known["logs"]:
+        trace = course.trace(log)
+        trace.last, trace.latest = last and Moment(*last), latest and Moment(*latest)
+        trace.is_changed = bool(known["open"])
+        trace.go_on(
+            [
+                Piece(unpacked(tally), gap, met, episode, _moment(since))
+                for episode, tally, since, gap, met in pieces
+            ],
+            [
+                Try(
+                    tuple(starts),
+                    Progress.of_parts(rules, parts) if is_same else Progress(rules),
+                )
+                for starts, parts in tries
+            ],
+        )
     return course
 
 
@@ -136,8 +157,8 @@ def tallies_in(text: str, episode: int | None = None) -> Iterator[Tally]:
     if not is_course(text):
         yield unpacked(text)
         return
-    for _, pieces in _course_in(text)["logs"]:
-        for number, tally, _, _ in pieces:
+    for _, pieces, *_ in _course_in(text)["logs"]:
+        for number, tally, *_ in pieces:
             if episode in (None, number):
                 yield unpacked(tally)
 
@@ -180,7 +201,8 @@ def packed_with(known: str, later: Tally) -> str:
         ValueError, TypeError, LookupError, AttributeError: *known* is something else.
     """
     head, end = _decoded(known)
-    packets, first, last, destinations, more, ports, more_ports, interfaces, macs = head
+    packets, first, last, destinations, more, ports, more_ports, interfaces, macs, *times = head
+    hours, days = map(_numbered, times)
     _add_up(destinations, later.destinations.counts)
     _add_up(ports, later.ports.counts)
     if (
@@ -198,18 +220,25 @@ def packed_with(known: str, later: Tally) -> str:
     seen = later.last_seen
     if seen is not None and (last is None or is_before(datetime.fromisoformat(last), seen)):
         last = seen.isoformat()
+    add_up(hours, later.hours)
+    add_up(days, later.days)
+    age_hours(hours, days)
     interfaces = first_names(tuple(interfaces), later.interfaces)
     macs = first_names(tuple(macs), later.macs)
     lines = known[end:]
     wanted = max(KEPT_LINES - lines.count("\n"), 0)
     lines = "\n".join((lines, *map(_encoded_text, later.evidence[:wanted])))
     united = [packets + later.packets, first, last, destinations, more, ports, more_ports]
-    return _encoded([*united, interfaces, macs]) + lines
+    return _encoded([*united, interfaces, macs, hours, days]) + lines
 
 
 def _add_up(counts: dict[str, int], later: Mapping[str, int]) -> None:
     for item, count in later.items():
         counts[item] = counts.get(item, 0) + count
+
+
+def _numbered(counts: dict[str, int]) -> dict[int, int]:
+    return {int(number): count for number, count in counts.items()}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -1,9 +1,10 @@
 """
-What one signal saw of one source, as a value that merges.
+What one signal saw of one source, as a value that adds up.
 
-A tally has an empty value and an associative merge, so neither the blocks
-that a log is cut into, nor worker processes, nor the moments of runs change
-what is known in the end.  Neighbours merge in reading order.
+However hits are grouped into tallies, and in whatever order those are added,
+the counts, the earliest and the latest stamp, the hours, and the destinations
+and ports come out the same.  Evidence and names are the first in the order of
+reading, so what was read before is added to.
 
 Many different destinations are kept as the k whose hashes are smallest
 (KMV; Bar-Yossef and others, "Counting Distinct Elements in a Data Stream",
@@ -13,13 +14,13 @@ tells how many there were.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import compress
 from operator import methodcaller
-from typing import Self
 from zlib import crc32
 
 from botalert.model import Hit
+from botalert.times import HOUR_SECONDS, hour_of
 
 KEPT_ITEMS = 256
 # So many are held before those too many are sorted out: as many as Python's
@@ -29,9 +30,9 @@ KEPT_LINES = 5
 KEPT_NAMES = 16
 EVIDENCE_CHARACTERS = 2048
 
-# An ordinary source: most of it is evidence, and what a scan remembers of its lines.
-TALLY_KB = 4
-ITEMS_OF_ONE_KB = 8
+HOURS_OF_DAY = 24
+# Hours longer ago than this, from the latest one, become days when a tally is stored.
+KEPT_HOURS = 35 * HOURS_OF_DAY
 
 _HASH_SPAN = 1 << 64
 _HASH_MASK = _HASH_SPAN - 1
@@ -81,14 +82,13 @@ class Distinct:
         if overflowed:
             self._overflow()
 
-    @classmethod
-    def beyond(cls, other: Self) -> Self:
-        """Begin a set to be merged with *other*: it need not keep what that would not."""
-        return cls(overflowed=other.overflowed, limit=other.limit)
-
     def add(self, item: str, count: int) -> None:
         """Count *item*, *count* times."""
-        self.add_all({item: count})
+        own = self._counts
+        if item in own:
+            own[item] += count
+        else:
+            self.add_all({item: count})
 
     def add_all(self, counts: Mapping[str, int]) -> None:
         """Count each of *counts*."""
@@ -111,7 +111,7 @@ class Distinct:
         if len(own) > MOST_ITEMS:
             self._overflow()
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: "Distinct") -> None:
         """Add all that *other* counted."""
         if other.limit is not None and (self.limit is None or other.limit < self.limit):
             self.limit = other.limit
@@ -159,21 +159,11 @@ class Distinct:
             return NotImplemented
         return self.counts == other.counts and self.overflowed == other.overflowed
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle only what is kept."""
-        return _restored, (self.counts, self.overflowed, self.limit)
-
     def __repr__(self) -> str:
         """Show what is kept."""
         return f"Distinct({self.counts!r}, overflowed={self.overflowed})"
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _restored(counts: dict[str, int], overflowed: bool, limit: int | None) -> Distinct:
-    distinct = Distinct(limit=limit)
-    distinct._counts, distinct.overflowed = counts, overflowed
-    return distinct
 
 
 class Tally:
@@ -184,21 +174,24 @@ class Tally:
         packets: How many packets, repeats included.
         first_seen: The earliest stamp; None where no line had one.
         last_seen: The latest stamp.
+        hours: How many packets each hour of the clock had, UTC; hours and days
+            are numbered since 1970.
+        days: The same of days, of which the hours are no longer kept.
         destinations: DST, by packets.
         ports: DPT, by packets; packets without one are not in it.
         interfaces: Where they came in, in the order seen, few.
         macs: The senders' hardware addresses, in the order seen, few.
         evidence: The first lines, as read.
-        lines_wanted: How many are to be kept: fewer if a tally to be merged with has some.
     """
 
     __slots__ = (
+        "days",
         "destinations",
         "evidence",
         "first_seen",
+        "hours",
         "interfaces",
         "last_seen",
-        "lines_wanted",
         "macs",
         "packets",
         "ports",
@@ -209,44 +202,54 @@ class Tally:
         packets: int = 0,
         first_seen: datetime | None = None,
         last_seen: datetime | None = None,
+        hours: dict[int, int] | None = None,
+        days: dict[int, int] | None = None,
         destinations: Distinct | None = None,
         ports: Distinct | None = None,
         interfaces: tuple[str, ...] = (),
         macs: tuple[str, ...] = (),
         evidence: tuple[str, ...] = (),
-        lines_wanted: int = KEPT_LINES,
     ) -> None:
         self.packets = packets
         self.first_seen = first_seen
         self.last_seen = last_seen
+        self.hours = {} if hours is None else hours
+        self.days = {} if days is None else days
         self.destinations = Distinct() if destinations is None else destinations
         self.ports = Distinct() if ports is None else ports
         self.interfaces = interfaces
         self.macs = macs
         self.evidence = evidence
-        self.lines_wanted = lines_wanted
 
     def add(self, hit: Hit) -> None:
         """Count one hit, the next in reading order."""
+        self.count_one(hit)
+        self.name(hit.interface, hit.mac)
+        self.prove(hit.line)
+
+    def count_one(self, hit: Hit) -> None:
+        """Count one hit, without the names and the evidence that it may give."""
         self.packets += hit.repeat
-        self._see(hit.time, hit.time)
+        if hit.time is not None:
+            self._see(hit.time, hit.time)
+            add_up(self.hours, {hour_of(hit.time): hit.repeat})
         if hit.destination is not None:
             self.destinations.add(hit.destination, hit.repeat)
         if hit.port is not None:
             self.ports.add(hit.port, hit.repeat)
-        self.name(hit.interface, hit.mac)
-        self.prove(hit.line)
 
     def count(
         self,
         first: datetime,
         last: datetime,
+        hours: Mapping[int, int],
         destinations: Sequence[str],
         port: str,
     ) -> None:
-        """Count packets to *destinations* and *port*, if it is not empty, seen in that time."""
+        """Count packets to *destinations* and *port*, if it is not empty; but for names and lines."""
         self.packets += len(destinations)
         self._see(first, last)
+        add_up(self.hours, hours)
         self.destinations.count_all(destinations)
         if port:
             self.ports.add(port, len(destinations))
@@ -258,32 +261,32 @@ class Tally:
         if mac:
             self.macs = first_names(self.macs, (mac,))
 
-    def needs_no_name(self, interface: str | None, mac: str | None) -> bool:
-        """Tell whether :meth:`name` would add nothing."""
-        return all(
-            not name or name in kept or len(kept) >= KEPT_NAMES
-            for name, kept in ((interface, self.interfaces), (mac, self.macs))
-        )
-
     @property
     def is_proven(self) -> bool:
-        """Tell whether no more lines are kept as evidence."""
-        return len(self.evidence) >= self.lines_wanted
+        """Whether no more lines are kept as evidence."""
+        return len(self.evidence) >= KEPT_LINES
 
     def prove(self, line: str) -> None:
         """Keep *line* as evidence, if it is among the first."""
-        if not self.is_proven:
+        if len(self.evidence) < KEPT_LINES:
             self.evidence += (line[:EVIDENCE_CHARACTERS],)
 
     def merge(self, later: "Tally") -> None:
-        """Take in *later*, what was read after this."""
+        """Add *later*, what was read after this."""
         self.packets += later.packets
-        self._see(later.first_seen, later.last_seen)
+        if later.first_seen is not None and later.last_seen is not None:
+            self._see(later.first_seen, later.last_seen)
+        add_up(self.hours, later.hours)
+        add_up(self.days, later.days)
         self.destinations.merge(later.destinations)
         self.ports.merge(later.ports)
         self.interfaces = first_names(self.interfaces, later.interfaces)
         self.macs = first_names(self.macs, later.macs)
         self.evidence = (self.evidence + later.evidence)[:KEPT_LINES]
+
+    def age(self) -> None:
+        """Let hours that are long before the latest one become days."""
+        age_hours(self.hours, self.days)
 
     def __eq__(self, other: object) -> bool:
         """Compare all that was seen."""
@@ -298,14 +301,40 @@ class Tally:
     __hash__ = None  # type: ignore[assignment]
 
     def _seen(self) -> dict[str, object]:
-        names = (name for name in self.__slots__ if name != "lines_wanted")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.__slots__}
 
-    def _see(self, first: datetime | None, last: datetime | None) -> None:
-        if first is not None and (self.first_seen is None or is_before(first, self.first_seen)):
+    def _see(self, first: datetime, last: datetime) -> None:
+        if self.first_seen is None or is_before(first, self.first_seen):
             self.first_seen = first
-        if last is not None and (self.last_seen is None or is_before(self.last_seen, last)):
+        if self.last_seen is None or is_before(self.last_seen, last):
             self.last_seen = last
+
+
+def add_up(counts: dict[int, int], more: Mapping[int, int]) -> None:
+    """Add *more* to *counts*."""
+    for key, count in more.items():
+        counts[key] = counts.get(key, 0) + count
+
+
+def age_hours(hours: dict[int, int], days: dict[int, int]) -> None:
+    """Move *hours* that are long before the latest one into *days*."""
+    oldest = max(hours, default=0) - KEPT_HOURS
+    for hour in [hour for hour in hours if hour < oldest]:
+        add_up(days, {hour // HOURS_OF_DAY: hours.pop(hour)})
+
+
+def hour_words(hours: Mapping[int, int], days: Mapping[int, int]) -> dict[str, int]:
+    """Return both in order of time, by "2026-11-20T23" and "2026-11-20", UTC."""
+    spans = [(day * HOURS_OF_DAY, _DAY_CHARACTERS, count) for day, count in days.items()]
+    spans += [(hour, _HOUR_CHARACTERS, count) for hour, count in hours.items()]
+    return {
+        datetime.fromtimestamp(begin * HOUR_SECONDS, UTC).isoformat()[:length]: count
+        for begin, length, count in sorted(spans)
+    }
+
+
+# How many characters of an ISO stamp name a day, and an hour.
+_DAY_CHARACTERS, _HOUR_CHARACTERS = 10, 13
 
 
 def is_before(one: datetime, other: datetime) -> bool:
@@ -328,6 +357,6 @@ def merged(tallies: Iterable[Tally]) -> Tally:
 
 def first_names(seen: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     """Keep the first few distinct names."""
-    if all(name in seen for name in new):
+    if not new or (new[0] in seen and all(name in seen for name in new)):
         return seen
     return tuple(dict.fromkeys(seen + new))[:KEPT_NAMES]

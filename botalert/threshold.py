@@ -1,9 +1,8 @@
 """
-How much has to happen before a signal fires: the words of ``threshold:``.
+How much has to happen before a signal triggers: the words of ``threshold:``.
 
-A threshold is a set of alternatives, each of which asks for one or more
-*measures* at one moment.  What they mean over time is
-:mod:`botalert.windows`'s.
+A threshold is a set of alternatives, each a *measure*.  What they mean over
+time is :mod:`botalert.windows`'s.
 """
 
 from typing import NamedTuple
@@ -48,12 +47,11 @@ class Measure(NamedTuple):
         return f"{what} within {duration_words(self.window)}"
 
 
-Alternative = tuple[Measure, ...]
-Threshold = tuple[Alternative, ...]
-"""Alternatives, one of which must be met; of one, all measures at one moment."""
+Threshold = tuple[Measure, ...]
+"""Alternatives, one of which must be met."""
 
 _FIRST_PACKET = Measure(1, PACKETS)
-ONE_PACKET: Threshold = ((_FIRST_PACKET,),)
+ONE_PACKET: Threshold = (_FIRST_PACKET,)
 
 _NAMES = {
     "DST": ("destination", "destinations"),
@@ -68,14 +66,13 @@ _UNITS = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
 def is_met_by_any_packet(threshold: Threshold) -> bool:
-    """Tell whether the first packet meets *threshold*, for good."""
-    return any(all(measure == _FIRST_PACKET for measure in way) for way in threshold)
+    """Whether the first packet meets *threshold*, for good."""
+    return _FIRST_PACKET in threshold
 
 
 def threshold_words(threshold: Threshold) -> str:
     """Say *threshold* for people: "at least 5 destinations within an hour"."""
-    ways = (" and ".join(measure.words() for measure in ways) for ways in threshold)
-    return "at least " + ", or ".join(ways)
+    return "at least " + ", or ".join(measure.words() for measure in threshold)
 
 
 def duration_words(seconds: int) -> str:

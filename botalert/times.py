@@ -78,6 +78,16 @@ class Span(NamedTuple):
 
 
 ALWAYS = Span()
+HOUR_SECONDS = 3600
+
+
+def hour_of(moment: datetime) -> int:
+    """Return the number of the clock's hour, UTC, in which *moment* is; since 1970."""
+    return (moment - _EPOCH) // _HOUR
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(seconds=HOUR_SECONDS)
 
 
 class Period(NamedTuple):

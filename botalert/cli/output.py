@@ -10,6 +10,7 @@ from botalert.cli.streams import USUAL_COLUMNS, columns_of
 from botalert.detect import Alert, Detection
 from botalert.model import Drop, Packet
 from botalert.printable import printable
+from botalert.tally import hour_words
 
 _GAP = "  "
 _CUT = "…"
@@ -25,6 +26,7 @@ def detection_object(detection: Detection) -> dict[str, Any]:
         "packets": tally.packets,
         "first_seen": _iso(tally.first_seen),
         "last_seen": _iso(tally.last_seen),
+        "hours": hour_words(tally.hours, tally.days),
         "destinations": tally.destinations.ranked(),
         "destination_count": tally.destinations.distinct(),
         "ports": tally.ports.ranked(),
@@ -138,7 +140,7 @@ def _cell(value: object) -> str:
 
 
 DETECTION_COLUMNS = (
-    "signal source packets first_seen last_seen destinations destination_count ports "
+    "signal source packets first_seen last_seen hours destinations destination_count ports "
     "port_count interfaces macs evidence"
 ).split()
 ALERT_COLUMNS = [*DETECTION_COLUMNS, "alert", "alerted"]

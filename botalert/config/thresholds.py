@@ -4,7 +4,7 @@ The values of ``threshold:`` and of options that are times.
 
 from botalert.config.options import DERIVED_FIELDS, FIELDS, suggestion
 from botalert.grammar.patterns import lazy_pattern
-from botalert.threshold import DAYS, FLOWS, PACKETS, SECONDS, Alternative, Measure, Threshold
+from botalert.threshold import DAYS, FLOWS, PACKETS, SECONDS, Measure, Threshold
 
 _DURATION = lazy_pattern(r"([0-9]{1,9})\s*([smhdw])")
 _MEASURE = lazy_pattern(
@@ -55,26 +55,23 @@ def read_threshold(text: str, *, groups: tuple[str, ...] = ()) -> Threshold:
         ValueError: A line is none; says which, why, and what to write.
     """
     lines = [line.strip() for line in text.splitlines()]
-    ways = tuple(_read_alternative(line, groups) for line in lines if line)
-    if not ways:
+    measures = tuple(_read_alternative(line, groups) for line in lines if line)
+    if not measures:
         raise ValueError(f"asks for nothing. {_EXAMPLE}")
-    return ways
+    return measures
 
 
-def _read_alternative(line: str, groups: tuple[str, ...]) -> Alternative:
+def _read_alternative(line: str, groups: tuple[str, ...]) -> Measure:
     head, colon, rest = line.partition(":")
     if colon and head.strip().lower() == "all":
-        parts = [part.strip() for part in rest.split(",")]
-        measures = tuple(_read_measure(part, groups) for part in parts if part)
-        if not measures:
-            raise ValueError(f"{line!r} asks for nothing. Write all: 5 DST in 1h, 10 flows in 1h")
-        return measures
-    if "," in line:
+        first = rest.partition(",")[0].strip() or "5 DST in 1h"
         raise ValueError(
-            f"{line!r} has a comma. Write alternatives on lines of their own, "
-            f"or what must be met together behind all:"
+            f"{line!r}: all: is no longer read; a threshold asks for one measure. "
+            f"Write the one that tells most, such as {first}"
         )
-    return (_read_measure(line, groups),)
+    if "," in line:
+        raise ValueError(f"{line!r} has a comma. Write alternatives on lines of their own")
+    return _read_measure(line, groups)
 
 
 def _read_measure(text: str, groups: tuple[str, ...]) -> Measure:

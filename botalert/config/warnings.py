@@ -168,7 +168,7 @@ def signal_warnings(
         yield "IN and OUT: can never be met: every packet has one or the other"
     if _are_of_two_families(asked):
         yield "SRC and DST: can never be met: one asks for IPv4 and the other for IPv6"
-    for measure in (measure for way in signal.threshold for measure in way):
+    for measure in signal.threshold:
         reason = _never_met(measure, signal.source, asked)
         if reason:
             yield f"threshold: {measure.words()} can never be met: {reason}"
@@ -281,13 +281,10 @@ def _anything_warnings(signal: Signal, asked: _Asked) -> Iterator[str]:
 def _is_met_by_one(threshold: Threshold) -> bool:
     """Tell whether one packet is enough, of whatever kind."""
     return any(
-        all(
-            measure.number == 1
-            and measure.what in (PACKETS, FLOWS, DAYS, *ADDRESSES)
-            and measure.per in (None, *ADDRESSES)
-            for measure in way
-        )
-        for way in threshold
+        measure.number == 1
+        and measure.what in (PACKETS, FLOWS, DAYS, *ADDRESSES)
+        and measure.per in (None, *ADDRESSES)
+        for measure in threshold
     )
 
 

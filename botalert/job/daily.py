@@ -2,11 +2,11 @@
 The daily job: read what is new, remember it, send what is pending.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, nullcontext
 from datetime import datetime
-from functools import partial
-from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from botalert import lock
 from botalert.config import Config
@@ -14,13 +14,13 @@ from botalert.course import rules_of
 from botalert.grammar import ANY_PROGRAM
 from botalert.job.faults import Faults, Teller, counted
 from botalert.job.identities import message_ids
-from botalert.job.logs import LogFile, SelectedLog, configured_logs, line_reader
-from botalert.job.sharing import Meter, Search, Sharing
+from botalert.job.logs import SelectedLog, configured_logs, plan_of
 from botalert.log import names
 from botalert.log.history import Log, NewBlocks, Reading
 from botalert.log.journal import JournalReading
 from botalert.state import file as state
-from botalert.state.ledger import Ledger
+from botalert.workers.plan import LogFile
+from botalert.workers.search import Meter, Search
 
 
 class Outlook(NamedTuple):
@@ -93,47 +93,90 @@ def _read_on(
     faults: Faults,
 ) -> None:
     """Read what is new in *log*, none of *others*, and remember it with how far that was."""
-    file = LogFile(log.path, log.settings, log.key)
-    search = Search(config.signals, partial(line_reader, config, now=outlook.now))
-
-    def consume(blocks: Iterable[bytes]) -> None:
-        # Only what was read to its end counts: a file that fails is read
-        # again by the next run.
-        with ledger.attempt(), Sharing([file], search, outlook.jobs) as sharing:
-            for answer in chain(
-                sharing.scan_stream(0, _metered(blocks, outlook.meter)), sharing.finish()
-            ):
-                for part in answer.parts:
-                    ledger.add(part)
-
-    with Ledger(rules=search.rules) as ledger:
-        reading = _reading(log, memory.cursor(log.key), outlook.now, others)
-        reading.read(consume)
-        new = memory.record(
-            log.key,
-            ledger.items(),
-            reading.cursor(),
-            message_ids(config, outlook.machine).__next__,
-            alerted=outlook.now if outlook.baseline else None,
-        )
+    reading = _reading(log, memory.cursor(log.key), outlook.now, others)
+    with _Stretches(config, log, memory, outlook, reading.cursor) as stretches:
+        reading.read(stretches.consume)
+        stretches.record()
     for error in reading.faults:
         faults.add(error)
     if reading.missing is not None:
         faults.tell(f"{log.path}: {reading.missing}")
     for remark in reading.remarks():
         outlook.note(f"{log.path}: {remark}")
-    outlook.note(f"{log.path}: read {reading.read_bytes} bytes; {counted(new, 'new detection')}")
+    new = counted(stretches.new, "new detection")
+    outlook.note(f"{log.path}: read {reading.read_bytes} bytes; {new}")
 
 
-def _metered(blocks: Iterable[bytes], meter: Meter | None) -> Iterable[bytes]:
-    """Pass *blocks* on and tell *meter* of them, if wanted."""
-    if meter is None:
-        yield from blocks
-        return
-    meter.expect(blocks.expected_bytes if isinstance(blocks, NewBlocks) else None)
-    for block in blocks:
-        meter.read(len(block))
-        yield block
+class _Stretches:
+    """
+    What a reading gives, stretch by stretch, each remembered with the position behind it.
+
+    Only what was read to its end counts: a file that fails is read again by
+    the next run.
+
+    Args:
+        config: The configuration.
+        log: What is read.
+        memory: What gets it.
+        outlook: Where and when this runs.
+        cursor: Tells how far the log was read.
+
+    Attributes:
+        new: How many detections are new.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        log: SelectedLog,
+        memory: state.State,
+        outlook: Outlook,
+        cursor: Callable[[], str],
+    ) -> None:
+        self.new = 0
+        file = LogFile(log.path, log.settings, log.key)
+        plan = plan_of(config, [file], config.signals, outlook.now)
+        self._plan = plan._replace(
+            is_run=True,
+            known=state.Courses(config.statefile, log.key, plan.rules),
+            directory=os.path.dirname(os.path.abspath(config.statefile)),
+        )
+        self._log = log
+        self._memory = memory
+        self._outlook = outlook
+        self._cursor = cursor
+        self._new_message_id = message_ids(config, outlook.machine).__next__
+        self._searched: Search | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what was not remembered."""
+        if self._searched is not None:
+            self._searched.__exit__()
+
+    def consume(self, blocks: Iterable[bytes]) -> None:
+        """Search *blocks*; what was consumed before has ended well."""
+        self.record()
+        with ExitStack() as held:
+            search = held.enter_context(Search(self._plan, self._outlook.jobs))
+            search.stream(_metered(blocks, self._outlook.meter))
+            held.pop_all()
+        self._searched = search
+
+    def record(self) -> None:
+        """Remember what was searched, and how far the log was read."""
+        with self._searched or nullcontext() as search:
+            self.new += self._memory.record(
+                self._log.key,
+                search.findings.items() if search else (),
+                self._cursor(),
+                self._new_message_id,
+                alerted=self._outlook.now if self._outlook.baseline else None,
+            )
+        self._searched = None
 
 
 def _reading(

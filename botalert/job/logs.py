@@ -3,39 +3,14 @@ Which logs there are, and how their lines are read.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from botalert.config import Config, LogSettings
-from botalert.grammar import (
-    ANY_PROGRAM,
-    JOURNAL,
-    TEXT,
-    ULOGD,
-    AutoReader,
-    KernelReader,
-    LineReader,
-    PatternReader,
-)
-from botalert.grammar.journal import JournalReader
-from botalert.grammar.ulogd import UlogdReader
-from botalert.log import names, unpack
-from botalert.log.blocks import LogStream
-from botalert.times import ALWAYS, Span, StampReader
-
-
-def line_reader(config: Config, settings: LogSettings, now: datetime) -> LineReader:
-    """Give the reader that *settings* ask for; it remembers, so each process has its own."""
-    stamps = StampReader(now, settings.zone)
-    if config.pattern is not None:
-        return PatternReader(config.pattern, stamps)
-    kernel = KernelReader(settings.programs, stamps)
-    journals = JournalReader(settings.programs, stamps)
-    ulogds = UlogdReader(stamps)
-    readers: dict[str, LineReader] = {TEXT: kernel, JOURNAL: journals, ULOGD: ulogds}
-    return readers.get(settings.form) or AutoReader(kernel, journals, ulogds)
+from botalert.log import names
+from botalert.match import Signal
+from botalert.workers.plan import LogFile, Plan
 
 
 class SelectedLog(NamedTuple):
@@ -80,23 +55,6 @@ def named_logs(config: Config, paths: Sequence[str]) -> list[SelectedLog]:
     ]
 
 
-class LogFile(NamedTuple):
-    """
-    One file of a log, or the journal, or "-".
-
-    Attributes:
-        path: Its name.
-        settings: How its lines are read.
-        log: The log's name, or its number in reading order; so they sort.
-        descriptor: Where it is open, if it is.
-    """
-
-    path: str
-    settings: LogSettings
-    log: str = ""
-    descriptor: int | None = None
-
-
 def files_of(logs: Sequence[SelectedLog]) -> list[LogFile]:
     """Give the files of *logs*, in reading order."""
     return [
@@ -106,15 +64,9 @@ def files_of(logs: Sequence[SelectedLog]) -> list[LogFile]:
     ]
 
 
-@contextmanager
-def opened_by_hand(file: LogFile, span: Span = ALWAYS) -> Iterator[LogStream]:
-    """Open *file* for reading it once, whole; of the journal, *span* will do."""
-    if names.is_journal(file.path):
-        from botalert.log import journal
-
-        any_program = ANY_PROGRAM in file.settings.programs
-        with journal.opened(file.path, *span, every_transport=any_program) as stream:
-            yield stream
-    else:
-        with unpack.opened(file.path, descriptor=file.descriptor) as stream:
-            yield stream
+def plan_of(
+    config: Config, files: Sequence[LogFile], signals: Sequence[Signal], now: datetime
+) -> Plan:
+    """Return the plan of looking for *signals* in *files*."""
+    token = os.urandom(8).hex()
+    return Plan(token, tuple(files), tuple(signals), config.pattern, now)

@@ -215,7 +215,9 @@ class Reading:
         """Tell how far the log has been read, as text to be kept."""
         found = [known for known in self._known if known.file is not None]
         absent = [known for known in self._known if known.file is None][-KEPT_ABSENT:]
-        newest = self._awaited or (found[-1] if found else None)
+        # While files are being read, the live one is still the newest.
+        live = [known for known in found if known.file is not None and known.file.live]
+        newest = self._awaited or next(reversed(live or found), None)
         kept = (known for known in self._known if known.file is not None or known in absent)
         return _packed(_kept(known.position, newest=known is newest) for known in kept)
 

@@ -31,14 +31,14 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 @contextmanager
 def opened(
-    path: str, identity: Identity | None = None, descriptor: int | None = None
+    path: str, identity: Identity | None = None, held: str = ""
 ) -> Iterator[LogStream]:
     """
     Open the log at *path* ("-" is standard input), unpacked, for reading.
 
     With *identity*, only the file that has it: another may have taken its
-    name, and then the file is not found.  With *descriptor*, the file that is
-    open there, whatever has become of its name.
+    name, and then the file is not found.  With *held*, what is open there,
+    whatever has become of its name.
 
     Errors that arise while the block is read from are told as ours, too.
 
@@ -47,7 +47,7 @@ def opened(
             is an archive that is damaged or cut short.
     """
     try:
-        with _raw(path, descriptor) as raw:
+        with _raw(path, held) as raw:
             if identity is not None and identity_of(os.fstat(raw.fileno())) != identity:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             with _unpacked(path, raw) as stream:
@@ -57,12 +57,11 @@ def opened(
 
 
 @contextmanager
-def _raw(path: str, descriptor: int | None) -> Iterator[io.BufferedReader]:
+def _raw(path: str, held: str) -> Iterator[io.BufferedReader]:
     if path == STANDARD_INPUT:
         yield cast(io.BufferedReader, sys.stdin.buffer)
     else:
-        # proc(5): opening it anew gives an offset of its own.
-        with open(path if descriptor is None else f"/proc/self/fd/{descriptor}", "rb") as raw:
+        with open(held or path, "rb") as raw:
             yield raw
 
 

@@ -73,9 +73,13 @@ Value = TypeVar("Value")
 class Memory(dict[Key, Value]):
     """What was worked out, up to a limit; then it begins anew."""
 
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        super().__init__()
+        self._most = most
+
     def keep(self, key: Key, value: Value) -> Value:
         """Remember *value*; give it back."""
-        if len(self) >= MOST_REMEMBERED:
+        if len(self) >= self._most:
             self.clear()
         self[key] = value
         return value

@@ -1,138 +1,251 @@
 """
-A block's lines as rows of one pattern, counted by their kinds.
+A block's lines as rows of one pattern, column by column, and grouped by their kinds.
 
-Rows are looked up one by one, and their destinations counted when there are
-many: those of a kind at once, so that each tally comes into the processor's
-cache but once for some hundred rows.
+What is done for every row is done in C, for a whole column at once; only what
+is new is looked at by itself.
 """
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import compress, islice, repeat
+from operator import attrgetter, itemgetter, le
 from socket import AF_INET, inet_pton
+from typing import NamedTuple
 
 from botalert.grammar import KernelReader
+from botalert.grammar.lines import text_of
 from botalert.grammar.ordinary import CLOCK, DESTINATION, PERIOD, Row
 from botalert.grammar.packets import canonical_address
-from botalert.scan.kinds import ODD, STRANGE, Classifier, Finder, Kind
+from botalert.hits import Clock, Kind, Strip
+from botalert.scan.kinds import Classifier, Outside
 from botalert.scan.masks import Masks, Memory
+from botalert.tally import KEPT_LINES
 from botalert.times import Span
-from botalert.windows import Rules
 
-# Kinds become tallies when there are so many of them, or of their rows.
+# So many kinds are remembered.
 _MOST_KINDS = 16384
-_MOST_UNSETTLED = 1 << 17
+# So many rows are held, or a block more; fewer where there is much to know of them.
+_MOST_ROWS = 32768
+_MOST_NEW_KINDS = 4096
+
+_is_counted = attrgetter("is_counted")
+_clock, _destination = itemgetter(CLOCK), itemgetter(DESTINATION)
+
+
+class _Group:
+    """
+    The rows of one kind since they were last taken.
+
+    Attributes:
+        kind: The kind.
+        is_counted: Whether any signal wants it.
+        places: Where each stands.
+        add: Adds a place.
+        lines_left: How many more lines of it may become evidence.
+    """
+
+    __slots__ = ("add", "is_counted", "kind", "lines_left", "places")
+
+    def __init__(self, kind: Kind | Outside) -> None:
+        self.kind = kind
+        self.is_counted = isinstance(kind, Kind)
+        self.lines_left = KEPT_LINES
+        self.places: list[int] = []
+        self.add = self.places.append
+
+    def taken(self) -> list[int]:
+        """Return the places; there are none then."""
+        places, self.places = self.places, []
+        self.add = self.places.append
+        return places
+
+
+class Taken(NamedTuple):
+    """
+    What stood in some blocks.
+
+    Attributes:
+        strips: The rows that signals want, by kind.
+        odd: The lines that have to be read one by one, with their places.
+        lines: Those that may become evidence, by place.
+        is_steady: Whether all strips are of the period of those before, and clocks only go on.
+        packets: How many packets there were, but for those in odd lines.
+    """
+
+    strips: list[Strip]
+    odd: list[tuple[int, bytes]]
+    lines: dict[int, str]
+    is_steady: bool
+    packets: int
 
 
 class Rows:
     """
-    Counts the packets of blocks in tallies.
+    Collects the packets of blocks.
 
     Args:
         masks: Of the signals.
-        rules: Those of signals that have thresholds.
+        counted: What their thresholds count; None if they have none, so that no order matters.
         reader: Reads single lines.
         span: Which packets count.
-        seen_by: Gives where a signal counts a source's packets.
-        read: Counts what is in a line that is not ordinary.
+        every_line: Whether any line may become evidence: counts may begin anew within a day.
     """
 
     def __init__(
         self,
         masks: Masks,
-        rules: Mapping[str, Rules],
+        counted: Collection[str] | None,
         reader: KernelReader,
         span: Span,
-        seen_by: Finder,
-        read: Callable[[bytes], None],
+        *,
+        every_line: bool,
     ) -> None:
-        self._classifier = Classifier(masks, rules, reader, span, seen_by)
-        self._read = read
-        self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._local: dict[tuple[object, ...], Kind] = {}
+        self._classifier = Classifier(masks, counted or (), reader, span)
+        self._has_order = counted is not None
+        self._every_line = every_line
+        self._groups: dict[tuple[object, ...], _Group] = {}
+        self._outside = {each: _Group(each) for each in Outside}
         # One object for each text: the same few are compared all the time.
         self._shared: dict[str, str] = {}
-        # How many rows their kinds have not told their tallies.
-        self._unsettled = 0
         # What is no IPv4 address, and the address that it is.
         self._known: Memory[str, str | None] = Memory()
+        # Of each row its group and what else is counted, and of each block its
+        # first place and its lines.
+        self._grouped: list[_Group] = []
+        self._clocks: list[str] = []
+        self._destinations: list[str] = []
+        self._source_ports: list[str] = []
+        self._blocks: list[tuple[int, Sequence[bytes]]] = []
+        self._end: tuple[Clock, str] | None = None
+        self._new_kinds = 0
 
-    def scan(self, text: bytes, lines: Sequence[bytes]) -> int:
-        """
-        Count what is in *text*, whose lines are *lines*, each with its end.
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to take what is held: enough for rows of one kind to be many."""
+        return len(self._grouped) >= _MOST_ROWS or self._new_kinds >= _MOST_NEW_KINDS
 
-        Returns:
-            How many packets there were, but for those in lines that were read
-            one by one.
-        """
-        # What follows is done for every row.
+    def __bool__(self) -> bool:
+        """Whether any row is held."""
+        return bool(self._grouped)
+
+    def add(self, text: bytes, lines: Sequence[bytes]) -> None:
+        """Collect what is in *text*, whose lines are *lines*, each with its end."""
         classifier = self._classifier
         rows = classifier.rows(text.decode("latin-1"))
-        packets = len(rows)
-        # Looked up as the loop goes on: a kind found in one row is known in the next.
-        found = map(self._kinds.get, map(classifier.key, rows))
-        addresses = self._addresses(list(map(itemgetter(DESTINATION), rows)))
-        for index, (row, known, address) in enumerate(zip(rows, found, addresses, strict=True)):
-            kind = known or self._new_kind(row, address, lines[index])
-            destinations = kind.destinations
-            if destinations is None or address is None:
-                if kind is STRANGE:
-                    packets -= 1
-                elif kind is ODD or address is None:
-                    packets -= 1
-                    self._read(lines[index])
-                continue
-            if not kind.is_plain:
-                kind, destinations = self._heeded(kind, row, address, lines, index)
-            destinations.append(address)
-            clock = row[CLOCK]
-            if clock > kind.last:
-                kind.last = clock
-            elif clock < kind.first:
-                kind.first = clock
-        self._unsettled += len(rows)
-        return packets
+        texts = list(map(_destination, rows))
+        keys: Sequence[tuple[object, ...]] = list(map(classifier.key, rows))
+        if classifier.asks_destination:
+            keys = list(zip(keys, classifier.destination_masks(texts), strict=True))
+        groups = list(map(self._groups.get, keys))
+        addresses = self._addresses(texts)
+        if None in groups or None in addresses:
+            self._look_into(groups, keys, rows, addresses, lines)
+        self._blocks.append((len(self._grouped), lines))
+        self._grouped += groups  # type: ignore[arg-type]
+        self._clocks += map(_clock, rows)
+        self._destinations += addresses  # type: ignore[arg-type]
+        if classifier.source_port is not None:
+            self._source_ports += map(itemgetter(classifier.source_port), rows)
 
-    def _heeded(
-        self, kind: Kind, row: Row, address: str, lines: Sequence[bytes], index: int
-    ) -> tuple[Kind, list[str]]:
-        """Look at a packet as more than one of many; give its kind by now, and that's list."""
-        if kind.ends_before(row[CLOCK]):
-            kind.settle()
-            kind = self._new_kind(row, address, lines[index])
-        kind.heed(row, address, lines, index)
-        assert kind.destinations is not None
-        return kind, kind.destinations
+    def take(self) -> Taken:
+        """Return what was collected; nothing is held then."""
+        for place, group in enumerate(self._grouped):
+            group.add(place)
+        packets = len(self._grouped)
+        for outside in (Outside.STRANGE, Outside.ODD):
+            packets -= len(self._outside[outside].places)
+        groups = [group for group in self._groups.values() if group.places]
+        clocks = {group.kind.clock for group in groups if isinstance(group.kind, Kind)}
+        is_steady = self._has_order and len(clocks) < 2 and self._is_steady(clocks)
+        if self._has_order and not is_steady:
+            self.renew()
+        odd = [(place, self._line(place)) for place in self._outside[Outside.ODD].taken()]
+        for group in self._outside.values():
+            group.taken()
+        every_line = self._every_line or len(clocks) > 1
+        lines: dict[int, str] = {}
+        strips = list(self._strips(groups, lines, every_line=every_line))
+        if len(self._groups) > _MOST_KINDS:
+            self._groups.clear()
+            self._shared.clear()
+        self._grouped, self._clocks, self._destinations = [], [], []
+        self._source_ports, self._blocks = [], []
+        self._new_kinds = 0
+        return Taken(strips, odd, lines, is_steady, packets)
 
-    def settle_if_many(self) -> bool:
-        """Tell the tallies what was counted, if that was much; tell whether it was."""
-        if len(self._kinds) > _MOST_KINDS:
-            self.forget()
-        elif self._unsettled > _MOST_UNSETTLED:
-            self._settle()
-        else:
+    def renew(self) -> None:
+        """Let the first lines of all kinds become evidence once more."""
+        for group in self._groups.values():
+            group.lines_left = KEPT_LINES
+
+    def _strips(
+        self, groups: Sequence[_Group], lines: dict[int, str], *, every_line: bool
+    ) -> Iterator[Strip]:
+        """Give the rows of each of *groups*; put what may become evidence into *lines*."""
+        for group in groups:
+            places = group.taken()
+            assert isinstance(group.kind, Kind)
+            wanted = places if every_line else places[: group.lines_left]
+            if wanted:
+                group.lines_left -= min(len(wanted), group.lines_left)
+                lines.update((place, text_of(self._line(place))) for place in wanted)
+            # Of one place it would give no tuple.
+            pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+            ports = pick(self._source_ports) if self._source_ports else ()
+            yield Strip(group.kind, places, pick(self._clocks), pick(self._destinations), ports)
+
+    def _is_steady(self, clocks: Collection[Clock]) -> bool:
+        """Whether time only went on since the rows before, all of which are of *clocks*."""
+        texts = self._clocks
+        if any(group.places for group in self._outside.values()):
+            texts = list(compress(texts, map(_is_counted, self._grouped)))
+        if not texts:
+            return True
+        before, self._end = self._end, (next(iter(clocks)), texts[-1])
+        if before is not None and (before[0] is not self._end[0] or before[1] > texts[0]):
             return False
-        return True
+        return all(map(le, texts, islice(texts, 1, None)))
 
-    def forget(self) -> None:
-        """Tell the tallies what was counted, and look all of them up anew."""
-        self._settle()
-        self._kinds.clear()
-        self._local.clear()
+    def _line(self, place: int) -> bytes:
+        first, lines = self._blocks[bisect_right(self._blocks, place, key=itemgetter(0)) - 1]
+        return lines[place - first]
 
-    def forget_local(self) -> None:
-        """Look up anew where more matters than how many there are."""
-        for key, kind in self._local.items():
-            kind.settle()
-            del self._kinds[key]
-        self._local.clear()
+    def _look_into(
+        self,
+        groups: list[_Group | None],
+        keys: Sequence[tuple[object, ...]],
+        rows: Sequence[Row],
+        addresses: Sequence[str | None],
+        lines: Sequence[bytes],
+    ) -> None:
+        """Find the missing ones of *groups*."""
+        for index, (group, row, address) in enumerate(zip(groups, rows, addresses, strict=True)):
+            if not row[PERIOD] or address is None:
+                groups[index] = self._outside[Outside.ODD]
+            elif group is None:
+                # A row before it may be of its kind.
+                known = self._groups.get(keys[index])
+                groups[index] = known or self._begun(keys[index], row, lines[index])
 
-    def _settle(self) -> None:
-        for kind in self._kinds.values():
-            kind.settle()
-        self._unsettled = 0
-        self._shared.clear()
+    def _begun(self, key: tuple[object, ...], row: Row, line: bytes) -> _Group:
+        """Look into *line*; remember its kind for the others."""
+        kind = self._classifier.kind_of(row, line)
+        group = self._outside[kind] if isinstance(kind, Outside) else _Group(kind)
+        self._new_kinds += 1
+        self._groups[self._interned(key)] = group
+        return group
+
+    def _interned(self, key: tuple[object, ...]) -> tuple[object, ...]:
+        """Return *key* of texts that are shared: so they are compared where the cache has them."""
+        return tuple(
+            self._shared.setdefault(part, part)
+            if isinstance(part, str)
+            else self._interned(part)
+            if isinstance(part, tuple)
+            else part
+            for part in key
+        )
 
     def _addresses(self, texts: list[str]) -> Sequence[str | None]:
         """Give the addresses that *texts* are, None for what is none."""
@@ -151,18 +264,3 @@ class Rows:
                 self._known.keep(text, canonical_address(text))
             return self._known[text]
         return text
-
-    def _new_kind(self, row: Row, address: str | None, line: bytes) -> Kind:
-        """Look into *line*; remember its kind for the others."""
-        if not row[PERIOD] or address is None:
-            return ODD
-        # Keys that share their parts are compared with what is in the cache.
-        shared = self._shared
-        key = tuple(
-            shared.setdefault(part, part) if isinstance(part, str) else part
-            for part in self._classifier.key(row)
-        )
-        kind = self._kinds[key] = self._classifier.kind_of(row, line)
-        if kind.destinations is not None and kind.is_local:
-            self._local[key] = kind
-        return kind

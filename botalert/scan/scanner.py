@@ -1,32 +1,33 @@
 """
-Blocks of a log into tallies.
+Blocks of a log into batches of hits.
 
-What is scanned becomes tallies by their own algebra, so where the blocks are
-cut, and how often kinds are settled, changes nothing.
+Where the blocks are cut, and how large batches are, changes nothing in the
+hits and their order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, overload
 
-from botalert.course import Course, Present, Tallies, rules_of, unite, weight
+from botalert.course import rules_of
 from botalert.grammar import AutoReader, KernelReader, LineReader
 from botalert.grammar.ordinary import COUNTED, UNTOLD
+from botalert.hits import Batch
 from botalert.match import Signal, counted_values, sender_mac, source_of
 from botalert.model import Drop, Hit, Outcome
 from botalert.scan.masks import Masks, Matcher
 from botalert.scan.sieve import Sieve
-from botalert.tally import KEPT_LINES, TALLY_KB, Distinct, Tally
+from botalert.threshold import SECONDS
 from botalert.times import ALWAYS, Span
-from botalert.windows import Rules
+from botalert.windows import MICROSECONDS, Rules
 
 if TYPE_CHECKING:
     from botalert.scan.rows import Rows
 
 # So many lines at first are read one by one, whatever is looked for.
-_FEW_LINES = 100
-# What thresholds remember is weighed after so many lines: each may add to it.
-_MOST_UNWEIGHED = 1 << 14
+FEW_LINES = 100
+# So many hits that come one by one are a batch.
+_BATCH_HITS = 4096
 
 
 class LineCounts:
@@ -46,27 +47,6 @@ class LineCounts:
         self.unparsed += other.unparsed
 
 
-class Part(NamedTuple):
-    """
-    Tallies of some of what was scanned.
-
-    Attributes:
-        place: Where in the order of reading it begins.
-        tallies: By signal and source.
-    """
-
-    place: int
-    tallies: Tallies
-
-
-def united(parts: Iterable[Part]) -> Tallies:
-    """Unite *parts*, in whatever order they came."""
-    whole: Tallies = {}
-    for part in sorted(parts, key=lambda part: part.place):
-        unite(whole, part.tallies)
-    return whole
-
-
 class Scanner:
     """
     Finds in blocks of whole lines what signals ask for.
@@ -76,6 +56,10 @@ class Scanner:
         reader: Reads single lines; what it remembers is this scan's own.
         span: Which packets count.
         counts: Counts what goes by, if given; then every line is read.
+        few_lines: How many lines are read one by one before the others are prepared for.
+
+    Attributes:
+        counts: It; may be changed for another.
     """
 
     def __init__(
@@ -84,27 +68,19 @@ class Scanner:
         reader: LineReader,
         span: Span = ALWAYS,
         counts: LineCounts | None = None,
+        few_lines: int = FEW_LINES,
     ) -> None:
         self._signals = signals
         self._reader = reader
         self._span = span
-        self._counts = counts
-        self._parts: list[Part] = []
-        self._done: list[Part] = []
-        self._taken: dict[tuple[str, str], tuple[Distinct, Distinct]] = {}
-        self._latest: dict[tuple[str, str], Tally] = {}
-        # How many lines of evidence and which names earlier parts have.
-        self._earlier: dict[tuple[str, str], Tally] = {}
-        self._weight = 0
-        self._unweighed = 0
+        self.counts = counts
         self._rules = rules_of(signals)
-        self._log = ""
         kernel = reader.text if isinstance(reader, AutoReader) else reader
         self._sieve: Sieve | None = None
         # Importing what reads rows, and compiling its pattern, takes longer than
         # reading a few lines.
         self._rows: Rows | None = None
-        self._few_left = _FEW_LINES
+        self._few_left = few_lines
         self._kernel: KernelReader | None = None
         if isinstance(kernel, KernelReader):
             if counts is None:
@@ -113,61 +89,72 @@ class Scanner:
             counted = {name for rules in self._rules.values() for name in rules.values}
             if not asked & UNTOLD and counted <= COUNTED:
                 self._kernel = kernel
-        self.begin(0)
 
-    def scan(self, block: bytes) -> None:
-        """Count what is in *block*, whole lines; only the last may lack its end."""
-        if not block:
-            return
-        is_few = self._few_left > 0 and block.count(b"\n") < self._few_left
-        lines = None if self._sieve is None or is_few else self._sieve.lines(block)
-        if lines is None:
-            self._scan_lines(block if block.endswith(b"\n") else block + b"\n", _Lines(block))
-        elif lines:
-            self._scan_lines(b"\n".join([*lines, b""]), lines)
-
-    def begin(self, place: int, log: str = "") -> None:
-        """
-        Say that what follows stands at *place*, and of which log it is.
-
-        Only evidence and names depend on the order of reading, so what is
-        counted may be of any part; but what would give some begins a new one.
-        If *place* is before what was scanned last, nothing of that is known
-        any more: its evidence may not be the first.
-        """
-        if self._parts and place < self._parts[-1].place:
-            self._done = self.take()
-        self._log = log
+    def batches(self, blocks: Iterable[bytes], log: str = "") -> Iterator[Batch]:
+        """Give the hits in *blocks* of *log*: whole lines, of which only the last may lack its end."""
+        hits: list[tuple[int, Hit]] = []
         if self._rows is not None:
-            self._rows.forget_local()
-        if self._parts and not self._parts[-1].tallies:
-            self._parts.pop()
-        self._parts.append(Part(place, {}))
+            self._rows.renew()
+        for block in blocks:
+            lines = self._wanted(block)
+            if self._kernel is not None and not self._are_few(lines):
+                if hits:
+                    yield Batch(log, (), hits, {}, is_steady=False)
+                    hits = []
+                rows = self._prepared(self._kernel)
+                rows.add(lines.text, lines)
+                if rows.is_full:
+                    yield self._batch(rows, log)
+                continue
+            for line in lines:
+                hits += ((len(hits), hit) for hit in self._hits(line))
+            if len(hits) >= _BATCH_HITS:
+                yield Batch(log, (), hits, {}, is_steady=False)
+                hits = []
+        if hits:
+            yield Batch(log, (), hits, {}, is_steady=False)
+        if self._rows:
+            yield self._batch(self._rows, log)
 
-    def take(self) -> list[Part]:
-        """Give what was found since the last call; united by place, it is the whole."""
-        if self._rows is not None:
-            self._rows.forget()
-        # Of sources with many destinations not all is forgotten: what is found
-        # from now on is less if it need only add to that.
-        self._taken = {
-            key: (Distinct.beyond(tally.destinations), Distinct.beyond(tally.ports))
-            for key, tally in self._latest.items()
-            if tally.destinations.limit is not None
-        }
-        self._latest.clear()
-        self._earlier.clear()
-        self._weight = 0
-        parts = self._done + self._parts
-        place = self._parts[-1].place
-        self._done, self._parts = [], []
-        self.begin(place, self._log)
-        return parts
+    def _wanted(self, block: bytes) -> "_Lines":
+        """Return those lines of *block* that are to be looked at."""
+        found = None
+        if self._sieve is not None and not self._is_small(block):
+            found = self._sieve.lines(block)
+        lines = _Lines(block, found)
+        if self.counts is not None:
+            self.counts.read += len(lines)
+        return lines
 
-    @property
-    def weight(self) -> int:
-        """About how much room is taken by what was found, in KB."""
-        return self._weight
+    def _is_small(self, block: bytes) -> bool:
+        return self._few_left > 0 and block.count(b"\n") < self._few_left
+
+    def _are_few(self, lines: "_Lines") -> bool:
+        """Whether *lines* are read one by one: there are none, or they are among the first."""
+        if not lines.text:
+            return True
+        if self._few_left and len(lines) <= self._few_left:
+            self._few_left -= len(lines)
+            return True
+        self._few_left = 0
+        return False
+
+    def _prepared(self, kernel: KernelReader) -> "Rows":
+        if self._rows is None:
+            from botalert.scan.rows import Rows
+
+            counted = {name for rules in self._rules.values() for name in rules.values}
+            day = SECONDS["d"] * MICROSECONDS
+            every_line = any(rules.least_silence < day for rules in self._rules.values())
+            self._rows = Rows(self._masks, counted if self._rules else None, kernel, self._span, every_line=every_line)
+        return self._rows
+
+    def _batch(self, rows: "Rows", log: str) -> Batch:
+        taken = rows.take()
+        if self.counts is not None:
+            self.counts.packets += taken.packets
+        hits = [(place, hit) for place, line in taken.odd for hit in self._hits(line)]
+        return Batch(log, taken.strips, hits, taken.lines, taken.is_steady)
 
     @cached_property
     def _masks(self) -> Masks:
@@ -177,115 +164,44 @@ class Scanner:
     def _matcher(self) -> Matcher:
         return Matcher(self._masks)
 
-    def _scan_lines(self, text: bytes, lines: Sequence[bytes]) -> None:
-        """Scan *text*, whose lines are *lines*, each with its end."""
-        if self._counts is not None:
-            self._counts.read += len(lines)
-        if self._kernel is None or len(lines) <= self._few_left:
-            self._few_left -= len(lines)
-            for line in lines:
-                self._read(line)
-            self._weigh_if_many(len(lines))
-            return
-        if self._rows is None:
-            from botalert.scan.rows import Rows
-
-            self._rows = Rows(
-                self._masks, self._rules, self._kernel, self._span, self._seen, self._read
-            )
-        packets = self._rows.scan(text, lines)
-        if self._counts is not None:
-            self._counts.packets += packets
-        if self._rows.settle_if_many():
-            self._weigh()
-        self._weigh_if_many(len(lines))
-
-    def _weigh_if_many(self, lines: int) -> None:
-        self._unweighed += lines
-        if self._rules and self._unweighed > _MOST_UNWEIGHED:
-            self._weigh()
-
-    def _weigh(self) -> None:
-        self._weight = sum(weight(part.tallies) for part in self._parts)
-        self._unweighed = 0
-
-    def _read(self, line: bytes) -> None:
-        """Read *line* by itself and count it."""
+    def _hits(self, line: bytes) -> list[Hit]:
+        """Read *line* by itself."""
         if self._sieve is not None and not self._sieve.may_want(line):
-            return
+            return []
         outcome = self._reader.read(line)
-        if self._counts is not None:
-            self._counts.packets += isinstance(outcome, Drop)
-            self._counts.unparsed += outcome is Outcome.UNPARSED
-        if isinstance(outcome, Drop) and self._span.holds(outcome.time):
-            for signal in self._matcher.met_by(outcome):
-                hit = hit_of(outcome, signal, self._rules.get(signal.name))
-                seen = self._seen(hit.signal, hit.source, hit.interface, hit.mac)
-                seen.add(hit)
-
-    def _seen(
-        self, signal: str, source: str, interface: str | None, mac: str | None
-    ) -> Tally | Present:
-        """Give where a packet of *source* is counted that *signal* wants, its names noted."""
-        if signal not in self._rules:
-            return self._tally(signal, source, interface, mac)
-        tallies = self._parts[-1].tallies
-        course = tallies.get((signal, source))
-        if course is None:
-            course = tallies[signal, source] = Course(self._rules[signal])
-            self._weight += TALLY_KB
-        assert isinstance(course, Course)
-        return Present(course, self._log)
-
-    def _tally(self, signal: str, source: str, interface: str | None, mac: str | None) -> Tally:
-        """Give the tally for a packet of *source* that *signal* wants, its names noted."""
-        key = (signal, source)
-        tally = self._latest.get(key)
-        if tally is None:
-            tally = self._parts[-1].tallies[key] = self._latest[key] = self._begun(key)
-            self._weight += TALLY_KB
-        elif tally is not self._parts[-1].tallies.get(key):
-            tally = self._continued(key, tally, interface, mac)
-        tally.name(interface, mac)
-        return tally
-
-    def _begun(self, key: tuple[str, str]) -> Tally:
-        destinations, ports = self._taken.get(key, (None, None))
-        if destinations is None or ports is None:
-            return Tally()
-        return Tally(destinations=Distinct.beyond(destinations), ports=Distinct.beyond(ports))
-
-    def _continued(
-        self, key: tuple[str, str], tally: Tally, interface: str | None, mac: str | None
-    ) -> Tally:
-        """Give *tally*, of an earlier part, or one of this part if that is to have something."""
-        earlier = self._earlier.get(key, Tally())
-        lines = KEPT_LINES - earlier.lines_wanted + len(tally.evidence)
-        named = Tally(
-            interfaces=earlier.interfaces + tally.interfaces,
-            macs=earlier.macs + tally.macs,
-            lines_wanted=max(KEPT_LINES - lines, 0),
-        )
-        if not named.lines_wanted and named.needs_no_name(interface, mac):
-            return tally
-        self._earlier[key] = named
-        continued = self._begun(key)
-        continued.lines_wanted = named.lines_wanted
-        self._weight += TALLY_KB
-        self._parts[-1].tallies[key] = self._latest[key] = continued
-        return continued
+        if self.counts is not None:
+            self.counts.packets += isinstance(outcome, Drop)
+            self.counts.unparsed += outcome is Outcome.UNPARSED
+        if not isinstance(outcome, Drop) or not self._span.holds(outcome.time):
+            return []
+        return [
+            hit_of(outcome, signal, self._rules.get(signal.name))
+            for signal in self._matcher.met_by(outcome)
+        ]
 
 
 class _Lines(Sequence[bytes]):
-    """The lines of a block, split when one is first asked for: few blocks need that."""
+    """
+    Lines of a block, split when one is first asked for: few blocks need that.
 
-    def __init__(self, block: bytes) -> None:
-        self._block = block
-        self._lines: list[bytes] | None = None
+    Args:
+        block: All of it.
+        found: Those that are wanted; None for all.
+
+    Attributes:
+        text: They as one text, each with its end.
+    """
+
+    def __init__(self, block: bytes, found: list[bytes] | None) -> None:
+        self._lines = found
+        if found is not None:
+            self.text = b"\n".join([*found, b""]) if found else b""
+        else:
+            self.text = block if block.endswith(b"\n") or not block else block + b"\n"
 
     def _split(self) -> list[bytes]:
         if self._lines is None:
-            self._lines = self._block.removesuffix(b"\n").split(b"\n")
+            self._lines = self.text.removesuffix(b"\n").split(b"\n") if self.text else []
         return self._lines
 
     @overload

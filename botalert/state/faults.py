@@ -32,6 +32,15 @@ def damaged(path: str, what: str) -> BotalertError:
 
 
 @contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Tell of a tally in the state file at *path* that is none."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise damaged(path, f"a tally cannot be read: {error}") from error
+
+
+@contextmanager
 def told(path: str) -> Iterator[None]:
     """Tell SQLite's errors with the state file at *path* as ours."""
     import sqlite3

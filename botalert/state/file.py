@@ -38,9 +38,9 @@ from botalert.packing import (
     unpacked,
     unpacked_course,
 )
-from botalert.state.faults import damaged, told
+from botalert.state.faults import damaged, readable, told
 from botalert.state.schema import MIGRATIONS, check_identity, check_integrity, legible, migrate
-from botalert.tally import merged
+from botalert.tally import Tally, merged
 from botalert.windows import Rules
 
 if TYPE_CHECKING:
@@ -136,18 +136,22 @@ class State:
     def _add(
         self, connection: "sqlite3.Connection", log: str, batch: Sequence[Found]
     ) -> list[tuple[str, str]]:
-        """Add *batch* to what *log* told; give sources and signals that may be new detections."""
-        keys = [(source, signal, log) for (signal, source), _ in batch]
+        """Add *batch* to what *log* told; return sources and signals that may be new detections."""
         look = "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?"
-        known = [connection.execute(look, key).fetchone() for key in keys]
         rows = []
         may_be_new = []
-        with self._readable():
-            for key, row, (_, seen) in zip(keys, known, batch, strict=True):
-                body, is_detection = _joined(log, row and row[0], seen)
-                rows.append((*key, body))
-                if is_detection:
-                    may_be_new.append(key[:2])
+        for (signal, source), seen in batch:
+            key = (source, signal, log)
+            if isinstance(seen, Course):  # It went on from what is known.
+                body, is_detection = _packed(seen)
+            else:
+                row = connection.execute(look, key).fetchone()
+                with readable(self._path):
+                    body = packed(seen) if row is None else _joined(row[0], seen)
+                is_detection = row is None
+            rows.append((*key, body))
+            if is_detection:
+                may_be_new.append((source, signal))
         connection.executemany(
             "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET body = excluded.body",
@@ -204,7 +208,7 @@ class State:
         # Without realert: for a while, tallies do not say of which episode they are.
         look = f"SELECT episode FROM alert {where}"
         whole.ended = max(connection.execute(look, (source, signal)).fetchone() or (0,))
-        with self._readable():
+        with readable(self._path):
             for log, body in rows:
                 course = _course_of(log, body, rules)
                 whole.logs.update(course.logs)
@@ -335,7 +339,7 @@ class State:
             self._check_texts(source, signal, message_id)
             if ended not in (ENDS if alerted else (None,)):
                 raise damaged(self._path, f"an alert cannot have ended as {ended!r}")
-            with self._readable():
+            with readable(self._path):
                 bodies = [row[6] for row in group]
                 own = [tally for body in bodies for tally in tallies_in(body, episode)]
                 # A run that was interrupted has not told of which episode they are.
@@ -355,7 +359,7 @@ class State:
     def _earlier_alert(self, row: tuple[int, str, str, str, str]) -> Alert:
         _, source, signal, message_id, body = row
         self._check_texts(source, signal, message_id)
-        with self._readable():
+        with readable(self._path):
             return Alert(Detection(signal, source, unpacked(body)), message_id, None)
 
     def _check_texts(self, *texts: object) -> None:
@@ -363,14 +367,6 @@ class State:
         # To a connection that only reads, SQLite leaves CHECKs unknown.
         if not all(isinstance(each, str) for each in texts):
             raise damaged(self._path, "an alert is no text")
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Tell of a tally that is none."""
-        try:
-            yield
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise damaged(self._path, f"a tally cannot be read: {error}") from error
 
     def _moment(self, text: str) -> datetime:
         try:
@@ -402,30 +398,69 @@ class State:
                 self._connection.execute("ROLLBACK")
 
 
-def _joined(log: str, known: str | None, seen: Seen) -> tuple[str, bool]:
-    """Give *known* and *seen*, both of *log*, as one; and whether that may be a new detection."""
-    if isinstance(seen, Course):
-        course = seen
-        if known is not None:
-            course = _course_of(log, known, seen.rules)
-            course.merge(seen)
-        if seen.rules.realert is not None:
-            # That depends on the other logs, too.
-            return packed_course(course, is_open=True), False
-        is_met = course.episode() is not None
-        course.settle()
-        return packed_course(course), is_met
-    if known is None:
-        return packed(seen), True
+def _packed(course: Course) -> tuple[str, bool]:
+    """Write *course*; and tell whether it may be a new detection."""
+    if course.rules.realert is not None:
+        # That depends on the other logs, too.
+        return packed_course(course, is_open=course.is_changed), False
+    is_met = course.episode() is not None
+    course.settle()
+    return packed_course(course), is_met
+
+
+def _joined(known: str, seen: Tally) -> str:
+    """Write *known* and *seen*, read after it, as one."""
     if is_course(known):  # Its signal had a threshold when that was written.
-        return packed(merged([*tallies_in(known), seen])), True
-    return packed_with(known, seen), False
+        return packed(merged([*tallies_in(known), seen]))
+    return packed_with(known, seen)
 
 
 def _course_of(log: str, body: str, rules: Rules) -> Course:
     if is_course(body):
         return unpacked_course(body, rules)
     return detected(rules, log, unpacked(body))
+
+
+class Courses:
+    """
+    What earlier runs left of the thresholds of sources; can be sent to another process.
+
+    Args:
+        path: The state file's.
+        log: Of which log.
+        rules: Those of the signals that have thresholds.
+    """
+
+    def __init__(self, path: str, log: str, rules: Mapping[str, Rules]) -> None:
+        self._path = path
+        self._log = log
+        self._rules = rules
+        self._connection: sqlite3.Connection | None = None
+
+    def __call__(self, signal: str, source: str) -> Course | None:
+        """Return what *signal* knows of *source*; None if it is new."""
+        import sqlite3
+
+        with told(self._path):
+            if self._connection is None:
+                address = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
+                self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
+            row = self._connection.execute(
+                "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?",
+                (source, signal, self._log),
+            ).fetchone()
+        if row is None:
+            return None
+        with readable(self._path):
+            return _course_of(self._log, row[0], self._rules[signal])
+
+    def __getstate__(self) -> tuple[str, str, Mapping[str, Rules]]:
+        """Leave the connection behind."""
+        return self._path, self._log, self._rules
+
+    def __setstate__(self, known: tuple[str, str, Mapping[str, Rules]]) -> None:
+        """Connect anew when that is needed."""
+        self.__init__(*known)  # type: ignore[misc]
 
 
 def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:

@@ -3,12 +3,15 @@ The schema of the state file, its versions, and whether a file is one of ours.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from botalert.errors import ConfigurationError, DataError
 from botalert.state.faults import damaged
+from botalert.threshold import Measure
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,6 +76,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (source, signal, episode)
         )""",
     ),
+    (
+        # Tallies count hours, and thresholds are gone on from, but never merged.
+        "UPDATE tally SET body = with_hours(body) WHERE substr(body, 1, 1) = '['",
+        "UPDATE tally SET body = forward_only(body) WHERE substr(body, 1, 1) = '{'",
+        "UPDATE earlier_alert SET body = with_hours(body)",
+    ),
 )
 
 
@@ -85,6 +94,68 @@ def _without_names(body: str) -> str:
         *(old[name] for name in ("interfaces", "macs")),
     ]
     return "\n".join(json.dumps(part, separators=(",", ":")) for part in (head, *old["evidence"]))
+
+
+def _with_hours(body: str) -> str:
+    """Write as schema 6 has it what schema 5 had in *body*, a tally: of no hour is anything known."""
+    head, newline, evidence = body.partition("\n")
+    return f"{head[:-1]},{{}},{{}}]{newline}{evidence}"
+
+
+def _forward_only(body: str) -> str:
+    """
+    Write as schema 6 has it what schema 5 had in *body*, a course.
+
+    Of each piece it had, after settling, whether the threshold was met, moments,
+    and the last values of each measure; what else was kept served merging.
+    """
+    old = json.loads(body)
+    asked, values = _measures_in(old["asks"])
+    logs = []
+    for log, pieces in old["logs"]:
+        kept, last, latest, tries = [], None, None, []
+        for number, (episode, tally, since, stage) in enumerate(pieces):
+            is_met, _, _, last, latest, _, tracks, *_ = stage
+            kept.append([episode, _with_hours(tally), since, 0, [number] if is_met else []])
+            parts = [] if asked is None else _tracks_of(asked, tracks)
+            tries = [] if is_met else [[[number], [False, parts]]]
+        logs.append([log, kept, last, latest, tries])
+    new = {"open": old["open"], "asks": values, "ended": old["ended"], "logs": logs}
+    return json.dumps(new, separators=(",", ":"))
+
+
+def _measures_in(asks: str) -> tuple[tuple[Measure, ...] | None, str]:
+    """Read what schema 5 said that a threshold asks; and write as schema 6 says it."""
+    found = re.fullmatch(r"\((\(.*,\)|\(.*\)), (\(\(.*\),?\)), (\d+), (\d+|None)\)", asks)
+    measures = tuple(
+        Measure(
+            int(each["number"]),
+            each["what"],
+            each["per"],
+            int(each["window"]) if each["window"] else None,
+        )
+        for each in _MEASURE.finditer(found[1] if found else "")
+    )
+    ways = tuple((number,) for number in range(len(measures)))
+    if found is None or found[2] != repr(ways):
+        return None, asks  # Something that must hold at one moment with something else.
+    realert = None if found[4] == "None" else int(found[4])
+    return measures, repr((measures, int(found[3]), realert))
+
+
+_MEASURE = re.compile(
+    r"Measure\(number=(?P<number>\d+), what='(?P<what>[^']*)', "
+    r"per=(?:None|'(?P<per>[^']*)'), window=(?:None|(?P<window>\d+))\)"
+)
+
+
+def _tracks_of(measures: Sequence[Measure], tracks: Sequence[Any]) -> list[Any]:
+    """Unite the *tracks* of measures that count the same: that of the most knows what others do."""
+    most: dict[tuple[str, str | None, bool], tuple[int, Any]] = {}
+    for measure, track in zip(measures, tracks, strict=True):
+        key = (measure.what, measure.per, measure.window is not None)
+        most[key] = max(most.get(key, (0, None)), (measure.number, track), key=itemgetter(0))
+    return [track for _, track in most.values()]
 
 
 def check_identity(path: str, connection: "sqlite3.Connection") -> int:
@@ -128,6 +199,8 @@ def check_integrity(path: str, connection: "sqlite3.Connection") -> None:
 def migrate(connection: "sqlite3.Connection") -> None:
     """Bring an older schema up to date, each step together with its own record."""
     connection.create_function("without_names", 1, _without_names)
+    connection.create_function("with_hours", 1, _with_hours)
+    connection.create_function("forward_only", 1, _forward_only)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")

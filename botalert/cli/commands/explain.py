@@ -19,11 +19,12 @@ from botalert.cli.commands.lines import outcomes
 from botalert.cli.output import drop_words, moment_words
 from botalert.config import Config
 from botalert.follow import Follower
-from botalert.job.logs import LogFile, files_of
+from botalert.job.logs import files_of
 from botalert.match import Condition, Signal, field_values, first_failure, matches, source_of
 from botalert.model import Drop, Outcome, source_rank
 from botalert.printable import printable
 from botalert.scan.scanner import hit_of
+from botalert.workers.plan import LogFile
 
 
 def perform(options: Options, now: datetime) -> int:

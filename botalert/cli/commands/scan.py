@@ -5,7 +5,6 @@
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 
 from botalert.cli.commands.common import (
     Options,
@@ -28,13 +27,11 @@ from botalert.cli.output import (
 from botalert.config import Config
 from botalert.detect import Detection
 from botalert.errors import UsageError
-from botalert.job.logs import line_reader
-from botalert.job.scanning import scan_logs
-from botalert.job.sharing import Search
+from botalert.job.logs import files_of, plan_of
 from botalert.match import Signal
 from botalert.scan import LineCounts
-from botalert.state.ledger import Ledger
 from botalert.times import Span, read_when
+from botalert.workers.search import Search
 
 
 def perform(options: Options, now: datetime) -> int:
@@ -42,21 +39,25 @@ def perform(options: Options, now: datetime) -> int:
     config = read_config(options, shipped_will_do=True)
     faults = collected_faults(options)
     signals = chosen_signals(config, options.signal)
-    search = Search(
-        signals=[_only(signal, options.source, config) for signal in signals],
-        reader_of=partial(line_reader, config, now=now),
+    plan = plan_of(
+        config,
+        files_of(chosen_logs(options, config)),
+        [_only(signal, options.source, config) for signal in signals],
+        now,
+    )._replace(
         span=Span(_moment(options, "since", config, now), _moment(options, "until", config, now)),
         counts=options.stats,
     )
-    jobs = options.jobs or processors()
-    with Ledger(rules=search.rules) as ledger:
+    with Search(plan, options.jobs or processors()) as search:
         with progress_of(options) as meter:
-            read_bytes, counts = scan_logs(
-                chosen_logs(options, config), search, ledger, faults, jobs=jobs, meter=meter
-            )
-        found = ledger.detections([signal.name for signal in signals])
+            search.files(meter)
+        for fault in search.faults:
+            faults.add(fault)
+        found = search.findings.detections()
+        counts = search.counts
         if options.format == "json":
-            head = {"bytes": read_bytes, **({"lines": _counted(counts)} if counts else {})}
+            lines = {"lines": _counted(counts)} if counts else {}
+            head = {"bytes": search.read_bytes, **lines}
             pieces = json_pieces(head, "detections", map(detection_object, found))
             sys.stdout.writelines(pieces)
         elif options.format == "csv":

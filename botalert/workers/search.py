@@ -1,0 +1,296 @@
+"""
+Who does what of a scan, and when.
+
+One process folds hits as it finds them.  Several first put aside the hits of
+parts of the logs, and then fold them lane by lane.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+
+from botalert.errors import BotalertError
+from botalert.hits import Batch
+from botalert.log import names, unpack
+from botalert.scan import LineCounts, Scanner
+from botalert.workers.findings import Findings
+from botalert.workers.lanes import LANES, Lanes
+from botalert.workers.partition import Folder
+from botalert.workers.plan import LogFile, Plan, path_of
+from botalert.workers.spool import Extent, Spool
+from botalert.workers.tasks import Chunk, Counter, Range, Reading, Scanned, fold_lane, scan_part
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+T = TypeVar("T")
+
+# Less is scanned before a worker has started.
+SHARED_BYTES = 4 << 20
+# A part is so large that what is done for each counts little, and so small that all
+# workers end at about one time.
+SMALLEST_PART_BYTES = 4 << 20
+LARGEST_PART_BYTES = 64 << 20
+_PARTS_EACH = 4
+# What only one can read is handed out in pieces of this size.
+CHUNK_BYTES = 2 << 20
+# So many are handed out for each worker: one that is done, and the next.
+_TASKS_EACH = 2
+
+Workers = Callable[[int], "AbstractContextManager[Executor]"]
+"""Starts so many workers; all that they get are functions and values that can be pickled."""
+
+
+class Meter(Protocol):
+    """Told how far a scan is; bytes as they are in the files, packed or not."""
+
+    def expect(self, more: int | None) -> None:
+        """Be told how many more bytes will be read; None if nobody knows."""
+        ...
+
+    def read(self, more: int) -> None:
+        """Be told how many more bytes were read."""
+        ...
+
+
+def _processes(number: int) -> "AbstractContextManager[Executor]":
+    # What it needs takes as long to import as a small log to scan.
+    from botalert.workers.pool import processes
+
+    return processes(number)
+
+
+class Search:
+    """
+    Finds what a plan asks for; a context manager.
+
+    Args:
+        plan: What is looked for.
+        jobs: How many may work at once.
+        workers: Starts those who work, if there is more than one.
+
+    Attributes:
+        findings: What was seen.
+        read_bytes: How much was read, after unpacking.
+        counts: The lines, if they are counted.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        jobs: int,
+        workers: Workers = _processes,
+    ) -> None:
+        self._held = ExitStack()
+        self._spool = self._held.enter_context(Spool(plan.directory))
+        self._plan = plan
+        self._jobs = jobs
+        self._counter: Counter = _to_nobody
+        self._workers = workers
+        self._faults: list[tuple[int, BotalertError]] = []
+        self.read_bytes = 0
+        self.counts = LineCounts() if plan.counts else None
+        self.findings = Findings(plan, self._spool)
+        self._scanners: dict[int, Scanner] = {}
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of all that is held."""
+        self._held.close()
+
+    @property
+    def faults(self) -> list[BotalertError]:
+        """Why files could not be read to their end, in the order of reading."""
+        return [fault for _, fault in sorted(self._faults, key=lambda pair: pair[0])]
+
+    def files(self, meter: Meter | None = None) -> None:
+        """
+        Scan all files of the plan.
+
+        Args:
+            meter: Told how much was read, if wanted.
+
+        Raises:
+            BotalertError: A worker died, or there is no room for what was found.
+        """
+        shapes = [_shape_of(file.path) for file in self._plan.files]
+        if meter is not None:
+            self._counter = meter.read
+            for shape in shapes:
+                meter.expect(shape.size if shape.is_file else None)
+        if self._jobs > 1 and sum(shape.size for shape in shapes) >= SHARED_BYTES:
+            self._plan = self._plan._replace(files=tuple(map(self._opened, self._plan.files, shapes)))
+            self._share(self._parts(shapes))
+        else:
+            self._fold(chain.from_iterable(map(self._batches, range(len(shapes)))))
+
+    def stream(self, blocks: Iterable[bytes]) -> None:
+        """
+        Scan *blocks* of whole lines, of the first file of the plan.
+
+        Raises:
+            BotalertError: A worker died, there is no room for what was found, or
+                what *blocks* raises.
+        """
+        rest = iter(blocks)
+        first = list(_up_to(SHARED_BYTES, rest)) if self._jobs > 1 else []
+        more = next(rest, None) if first else None
+        if more is not None:
+            self._share(_chunks(0, chain(first, [more], rest)))
+        else:
+            self._fold(self._scanner(0).batches(chain(first, rest), self._plan.files[0].log))
+
+    def _fold(self, batches: Iterable[Batch]) -> None:
+        """Fold *batches* in this process."""
+        plan = self._plan
+        folder = Folder(plan.rules, self._spool, plan.held_kb, plan.known)
+        for seen in folder.seen(batches):
+            self.findings.add(seen)
+
+    def _batches(self, number: int) -> Iterator[Batch]:
+        """Give the hits of the file of that number."""
+        reading = Reading(self._plan, Range(number))
+        blocks = reading.blocks(self._counter)
+        yield from self._scanner(number).batches(blocks, self._plan.files[number].log)
+        self._note(number, reading)
+
+    def _scanner(self, number: int) -> Scanner:
+        settings = self._plan.files[number].settings
+        scanner = self._scanners.get(id(settings))
+        if scanner is None:
+            reader = self._plan.reader(settings)
+            scanner = Scanner(self._plan.signals, reader, self._plan.span, self.counts)
+            self._scanners[id(settings)] = scanner
+        return scanner
+
+    def _note(self, number: int, read: Reading | Scanned) -> None:
+        """Note what came of a file, or of a part of it."""
+        self.read_bytes += read.read_bytes
+        if read.fault is not None:
+            self._faults.append((number, read.fault))
+
+    def _share(self, parts: Iterable[Range | Chunk]) -> None:
+        """Have workers find the hits of *parts* and fold them."""
+        plan = self._plan._replace(held_kb=max(self._plan.held_kb // self._jobs, 1))
+        address = self._spool.address()
+        with self._workers(self._jobs) as executor:
+            most = self._jobs * _TASKS_EACH
+            tasks = ((part, (scan_part, plan, part, address)) for part in parts)
+            scanned: list[Lanes] = []
+            for part, outcome in _done(executor, tasks, most):
+                scanned.append(outcome.lanes)
+                if isinstance(part, Range):
+                    self._note(part.file, outcome)
+                    self._counter(outcome.file_bytes)
+                if self.counts is not None and outcome.counts is not None:
+                    self.counts.add(outcome.counts)
+            lanes = [
+                pieces
+                for lane in range(LANES)
+                if (pieces := [each[lane] for each in scanned if each[lane]])
+            ]
+            # The largest first, so that all workers end at about one time.
+            lanes.sort(key=_size_of, reverse=True)
+            folds = ((None, (fold_lane, plan, pieces, address)) for pieces in lanes)
+            for _, runs in _done(executor, folds, most):
+                self.findings.add_runs(runs)
+
+    def _opened(self, file: LogFile, shape: "_Shape") -> LogFile:
+        """Keep a file open that several will read: it may be rotated meanwhile."""
+        if shape.is_file and not shape.is_packed:
+            with suppress(OSError):  # Who reads it tells why.
+                descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+                self._held.callback(os.close, descriptor)
+                return file._replace(held=path_of(descriptor))
+        return file
+
+    def _parts(self, shapes: Sequence["_Shape"]) -> Iterator[Range | Chunk]:
+        """Divide all files, in the order of reading."""
+        whole = sum(shape.size for shape in shapes)
+        size = whole // (self._jobs * _PARTS_EACH)
+        size = min(max(size, SMALLEST_PART_BYTES), LARGEST_PART_BYTES)
+        # An archive is unpacked by one process; if there are too few of them for
+        # all, this one unpacks for the others.
+        are_spread = sum(shape.is_packed for shape in shapes) >= self._jobs
+        for number, shape in enumerate(shapes):
+            if shape.is_file and (are_spread or not shape.is_packed):
+                yield from _ranges(number, shape, size)
+            else:
+                reading = Reading(self._plan, Range(number))
+                yield from _chunks(number, reading.blocks(self._counter))
+                self._note(number, reading)
+
+
+def _done(
+    executor: "Executor", tasks: Iterable[tuple[T, tuple[Any, ...]]], most: int
+) -> Iterator[tuple[T, Any]]:
+    """Have *tasks* done, at *most* so many at a time; give what came of each, in their order."""
+    waiting: "deque[tuple[T, Future[Any]]]" = deque()
+    for name, (function, *values) in tasks:
+        if len(waiting) >= most:
+            first, future = waiting.popleft()
+            yield first, future.result()
+        waiting.append((name, executor.submit(function, *values)))
+    for name, future in waiting:
+        yield name, future.result()
+
+
+def _size_of(pieces: Sequence[Sequence[Extent]]) -> int:
+    return sum(extent.length for extents in pieces for extent in extents)
+
+
+class _Shape(NamedTuple):
+    """
+    What a file is like.
+
+    Attributes:
+        is_file: Whether anybody can read it from anywhere: no pipe, no journal.
+        is_packed: Whether it is an archive.
+        size: Its bytes, an archive's as they are packed.
+    """
+
+    is_file: bool
+    is_packed: bool = False
+    size: int = 0
+
+
+def _shape_of(path: str) -> _Shape:
+    if path == unpack.STANDARD_INPUT or names.is_journal(path):
+        return _Shape(is_file=False)
+    size = unpack.file_size(path)
+    if size is None:
+        return _Shape(is_file=False)
+    return _Shape(True, unpack.is_packed(path), size)
+
+
+def _ranges(number: int, shape: _Shape, size: int) -> Iterator[Range]:
+    """Divide a file; who reads the last range reads what is added meanwhile, too."""
+    start = 0
+    while not shape.is_packed and (end := start + size) < shape.size:
+        yield Range(number, start, end)
+        start = end
+    yield Range(number, start)
+
+
+def _chunks(number: int, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+    rest = iter(blocks)
+    while some := tuple(_up_to(CHUNK_BYTES, rest)):
+        yield Chunk(number, some)
+
+
+def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Give those of *blocks* that come first, until they have as many bytes as *most*."""
+    given = 0
+    while given < most and (block := next(blocks, None)) is not None:
+        given += len(block)
+        yield block
+
+
+def _to_nobody(more: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,171 @@
+"""
+The two steps of a scan that is shared out, as plain functions of values.
+
+First the hits of each part of the logs are put aside in lanes; then each lane
+is folded, its hits of all parts in the order of reading.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import local
+from typing import NamedTuple, cast
+
+from botalert.errors import BotalertError
+from botalert.hits import Batch
+from botalert.log import unpack
+from botalert.log.blocks import LineBlocks, LineRange, SeekableStream, Stream
+from botalert.scan import LineCounts, Scanner
+from botalert.workers.findings import Findings, Run
+from botalert.workers.lanes import Lanes, LaneWriter, batches_in
+from botalert.workers.partition import Folder
+from botalert.workers.plan import Plan, opened_by_hand
+from botalert.workers.spool import Address, Extent, Spool
+
+Counter = Callable[[int], None]
+"""Told how many more bytes were read, as they are in the file, packed or not."""
+
+
+class Range(NamedTuple):
+    """
+    The lines that begin in a range of a file's bytes.
+
+    Attributes:
+        file: The file's number in the plan.
+        start: Where the range begins.
+        end: Where it ends; None for the file's end.
+    """
+
+    file: int
+    start: int = 0
+    end: int | None = None
+
+
+class Chunk(NamedTuple):
+    """Blocks of whole lines of a file, of that number in the plan."""
+
+    file: int
+    blocks: tuple[bytes, ...]
+
+
+class Scanned(NamedTuple):
+    """
+    What came of a part of the logs.
+
+    Attributes:
+        lanes: Where its hits stand.
+        read_bytes: How much was read, after unpacking.
+        file_bytes: The same as it is in the file, packed or not.
+        counts: Its lines, if they are counted.
+        fault: Why it could not be read to its end.
+    """
+
+    lanes: Lanes
+    read_bytes: int = 0
+    file_bytes: int = 0
+    counts: LineCounts | None = None
+    fault: BotalertError | None = None
+
+
+class Reading:
+    """
+    The blocks of a range of a file.
+
+    Attributes:
+        read_bytes: How much was read, after unpacking.
+        file_bytes: The same as it is in the file.
+        fault: Why it could not be read to its end.
+    """
+
+    def __init__(self, plan: Plan, part: Range) -> None:
+        self.read_bytes = self.file_bytes = 0
+        self.fault: BotalertError | None = None
+        self._plan = plan
+        self._part = part
+
+    def blocks(self, counter: Counter | None = None) -> Iterator[bytes]:
+        """Give the blocks; tell *counter* how much of the file each is."""
+        number, start, end = self._part
+        try:
+            with opened_by_hand(self._plan.files[number], self._plan.span) as stream:
+                lines: Stream = stream
+                if start or end is not None:
+                    lines = LineRange(cast(SeekableStream, stream), start, end)
+                blocks = LineBlocks(lines)
+                for block in blocks:
+                    self.read_bytes = blocks.offset
+                    position = unpack.packed_position(stream)
+                    before, self.file_bytes = self.file_bytes, position or blocks.offset
+                    if counter is not None:
+                        counter(self.file_bytes - before)
+                    yield block
+        except BotalertError as error:
+            self.fault = error
+
+
+def scan_part(plan: Plan, part: Range | Chunk, address: Address) -> Scanned:
+    """
+    Put the hits of a part of the logs aside.
+
+    Args:
+        plan: What is looked for.
+        part: Where.
+        address: Of the spool that gets the hits.
+
+    Raises:
+        InputOutputError: There is no room for them.
+    """
+    scanner = _scanner(plan, part.file)
+    scanner.counts = LineCounts() if plan.counts else None
+    log = plan.files[part.file].log
+    with Spool.at(address) as spool:
+        writer = LaneWriter(spool, 0)
+        if isinstance(part, Chunk):
+            _write(writer, scanner.batches(part.blocks, log))
+            return Scanned(writer.written(), counts=scanner.counts)
+        reading = Reading(plan, part)
+        _write(writer, scanner.batches(reading.blocks(), log))
+        lanes = writer.written()
+    return Scanned(lanes, reading.read_bytes, reading.file_bytes, scanner.counts, reading.fault)
+
+
+def _write(writer: LaneWriter, batches: Iterable[Batch]) -> None:
+    for batch in batches:
+        writer.add(batch)
+
+
+# What a scanner remembers of a log serves its other parts, too, and changes nothing in
+# what it finds; each thread has its own.
+_REMEMBERED = local()
+
+
+def _scanner(plan: Plan, file: int) -> Scanner:
+    key = (plan.token, file)
+    if getattr(_REMEMBERED, "key", None) != key:
+        reader = plan.reader(plan.files[file].settings)
+        counts = LineCounts() if plan.counts else None
+        # Whoever shares a log out knows that its lines are many.
+        _REMEMBERED.scanner = Scanner(plan.signals, reader, plan.span, counts, few_lines=0)
+        _REMEMBERED.key = key
+    scanner: Scanner = _REMEMBERED.scanner
+    return scanner
+
+
+def fold_lane(plan: Plan, pieces: Sequence[Sequence[Extent]], address: Address) -> list[Run]:
+    """
+    Fold the hits of a lane, of which each of *pieces* has some, in the order of reading.
+
+    Args:
+        plan: What is looked for.
+        pieces: Where the hits stand.
+        address: Of the spool that has them, and gets what was seen.
+
+    Returns:
+        Where what was seen stands.
+
+    Raises:
+        InputOutputError: There is no room for it.
+    """
+    with Spool.at(address) as spool:
+        folder = Folder(plan.rules, spool, plan.held_kb, plan.known)
+        findings = Findings(plan, spool)
+        batches = batches_in(spool, pieces)
+        return [findings.written(seen) for seen in folder.seen(batches, depth=1)]
