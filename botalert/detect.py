@@ -4,15 +4,18 @@ Tallies into detections: facts that are worth a mail.
 A detection is a tally that met its signal's threshold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from botalert.course import Tallies, met
+from botalert.course import Seen, met
 from botalert.match import Condition
 from botalert.model import SourceRank, source_rank
 from botalert.tally import Tally
+
+T = TypeVar("T")
+Rank = tuple[int, str, int, SourceRank]
 
 PENDING = "pending"
 SENT = "sent"
@@ -76,15 +79,26 @@ def _ends(source: str) -> tuple[str, str]:
     return str(network.network_address), str(network.broadcast_address)
 
 
-def detections(tallies: Tallies, signal_names: Sequence[str]) -> list[Detection]:
-    """Make detections of *tallies*, in the order that people see."""
-    found = [
-        Detection(signal, source, tally)
-        for (signal, source), seen in tallies.items()
-        if (tally := met(seen)) is not None
-    ]
-    order = signal_order(signal_names)
-    return sorted(found, key=lambda detection: detection_rank(detection, order))
+class RowsForPeople(Generic[T]):
+    """
+    Makes rows of detections, ranked in the order that people see.
+
+    Args:
+        signal_names: In the order of ``log:``.
+        told: Makes of a detection what is wanted of it.
+    """
+
+    def __init__(self, signal_names: Sequence[str], told: Callable[[Detection], T]) -> None:
+        self._order = signal_order(signal_names)
+        self._told = told
+
+    def __call__(self, signal: str, source: str, seen: Seen) -> tuple[Rank, T] | None:
+        """Make a row of what was *seen*, if it is a detection."""
+        tally = met(seen)
+        if tally is None:
+            return None
+        detection = Detection(signal, source, tally)
+        return detection_rank(detection, self._order), self._told(detection)
 
 
 def signal_order(names: Iterable[str]) -> dict[str, int]:
@@ -98,9 +112,7 @@ def signal_rank(signal: str, order: Mapping[str, int]) -> tuple[int, str]:
     return (len(order), signal) if place is None else (place, "")
 
 
-def detection_rank(
-    detection: Detection, order: Mapping[str, int]
-) -> tuple[int, str, int, SourceRank]:
+def detection_rank(detection: Detection, order: Mapping[str, int]) -> Rank:
     """Order by signal as in ``log:``, then by packets downwards, then by source."""
     place, name = signal_rank(detection.signal, order)
     return (place, name, -detection.tally.packets, source_rank(detection.source))

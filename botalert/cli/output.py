@@ -4,6 +4,7 @@ Detections as a table, JSON or CSV.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from itertools import chain
 from typing import Any, TextIO
 
 from botalert.cli.streams import USUAL_COLUMNS, columns_of
@@ -108,29 +109,42 @@ def json_text(value: object) -> str:
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
-def json_pieces(head: Mapping[str, object], name: str, values: Iterable[object]) -> Iterator[str]:
-    """Write an object piece by piece: *head*, and under *name* an array of *values*."""
+def detection_json(detection: Detection) -> str:
+    """Write *detection* as JSON."""
+    return json_text(detection_object(detection))
+
+
+def json_pieces(head: Mapping[str, object], name: str, values: Iterable[str]) -> Iterator[str]:
+    """Write an object piece by piece: *head*, and under *name* an array of *values*, as JSON."""
     pairs = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
     yield f"{{{', '.join([*pairs, json_text(name)])}: ["
     for number, value in enumerate(values):
-        yield f"{', ' if number else ''}{json_text(value)}"
+        yield f"{', ' if number else ''}{value}"
     yield "]}\n"
 
 
-def csv_pieces(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
-    """Write CSV line by line; what is nested in JSON is JSON in a cell, too."""
+def detection_cells(detection: Detection) -> list[str]:
+    """Write *detection* as the cells of CSV."""
+    return csv_cells(detection_object(detection), DETECTION_COLUMNS)
+
+
+def csv_cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """Write *row* as cells; what is nested in JSON is JSON in a cell, too."""
+    return [_cell(row[column]) for column in columns]
+
+
+def csv_pieces(rows: Iterable[Sequence[str]], columns: Sequence[str]) -> Iterator[str]:
+    """Write CSV line by line: *columns*, and *rows* of cells."""
     import csv
     import io
 
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
+    for row in chain([columns], rows):
+        writer.writerow(row)
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-        writer.writerow([_cell(row[column]) for column in columns])
-    yield line.getvalue()
 
 
 def _cell(value: object) -> str:
@@ -150,16 +164,16 @@ _HEADINGS = ("SIGNAL", "SOURCE", "COUNT", "FIRST SEEN", "LAST SEEN", "HOSTS", "P
 _TO_THE_RIGHT = {"COUNT", "HOSTS"}
 
 
-def detection_table(detections: Iterable[Detection], zone: tzinfo, width: int | None) -> str | None:
-    """Write *detections* as an aligned table, at most *width* characters wide; None if none."""
-    return table(_HEADINGS, (_row(each, zone) for each in detections), width)
+def detection_table(rows: Iterable[Sequence[str]], width: int | None) -> str | None:
+    """Write *rows* as an aligned table, at most *width* characters wide; None if there are none."""
+    return table(_HEADINGS, rows, width)
 
 
 def alert_table(alerts: Iterable[Alert], zone: tzinfo, width: int | None) -> str | None:
     """Write detections on record as an aligned table; None if there are none."""
     rows = []
     for alert in alerts:
-        row = _row(alert.detection, zone)
+        row = detection_row(alert.detection, zone)
         rows.append([*row[:2], _alerted(alert, zone), *row[2:]])
     return table([*_HEADINGS[:2], "ALERT", *_HEADINGS[2:]], rows, width)
 
@@ -168,7 +182,8 @@ def _alerted(alert: Alert, zone: tzinfo) -> str:
     return f"{alert.status} {_clock(alert.alerted, zone)}" if alert.alerted else alert.status
 
 
-def _row(detection: Detection, zone: tzinfo) -> list[str]:
+def detection_row(detection: Detection, zone: tzinfo) -> list[str]:
+    """Write *detection* as a row of a table."""
     tally = detection.tally
     about = "~" if tally.destinations.overflowed else ""
     ports = list(tally.ports.ranked())

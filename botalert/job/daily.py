@@ -135,9 +135,8 @@ class _Stretches:
     ) -> None:
         self.new = 0
         file = LogFile(log.path, log.settings, log.key)
-        plan = plan_of(config, [file], config.signals, outlook.now)
+        plan = plan_of(config, [file], config.signals, outlook.now, state.row_of)
         self._plan = plan._replace(
-            is_run=True,
             known=state.Courses(config.statefile, log.key, plan.rules),
             directory=os.path.dirname(os.path.abspath(config.statefile)),
         )
@@ -171,7 +170,7 @@ class _Stretches:
         with self._searched or nullcontext() as search:
             self.new += self._memory.record(
                 self._log.key,
-                search.findings.items() if search else (),
+                search.findings.rows() if search else (),
                 self._cursor(),
                 self._new_message_id,
                 alerted=self._outlook.now if self._outlook.baseline else None,

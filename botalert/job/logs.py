@@ -10,7 +10,7 @@ from typing import NamedTuple
 from botalert.config import Config, LogSettings
 from botalert.log import names
 from botalert.match import Signal
-from botalert.workers.plan import LogFile, Plan
+from botalert.workers.plan import LogFile, Plan, RowOf
 
 
 class SelectedLog(NamedTuple):
@@ -65,8 +65,12 @@ def files_of(logs: Sequence[SelectedLog]) -> list[LogFile]:
 
 
 def plan_of(
-    config: Config, files: Sequence[LogFile], signals: Sequence[Signal], now: datetime
+    config: Config,
+    files: Sequence[LogFile],
+    signals: Sequence[Signal],
+    now: datetime,
+    row_of: RowOf,
 ) -> Plan:
     """Return the plan of looking for *signals* in *files*."""
     token = os.urandom(8).hex()
-    return Plan(token, tuple(files), tuple(signals), config.pattern, now)
+    return Plan(token, tuple(files), tuple(signals), config.pattern, now, row_of)

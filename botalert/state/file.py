@@ -60,8 +60,9 @@ CACHE_KIBIBYTES = 65536
 # are no faster.
 BATCH = 1024
 
-Found = tuple[tuple[str, str], Seen]
-"""A signal and a source, and what the one saw of the other."""
+Found = tuple[str, str, str, bool | None]
+"""A source, a signal, and what it saw, packed: a tally, which is to be added to what
+is known; or a course that went on from it, with whether its threshold is met."""
 
 
 class State:
@@ -105,7 +106,7 @@ class State:
 
         Args:
             log: The log's name.
-            found: Each signal and source once; fastest by source and signal,
+            found: Each source and signal once; fastest in their order,
                 as the file has them.  A batch of them is in memory at a time.
             cursor: How far the log was read.
             new_message_id: Makes the Message-ID of a new alert.
@@ -140,17 +141,16 @@ class State:
         look = "SELECT body FROM tally WHERE source = ? AND signal = ? AND log = ?"
         rows = []
         may_be_new = []
-        for (signal, source), seen in batch:
-            key = (source, signal, log)
-            if isinstance(seen, Course):  # It went on from what is known.
-                body, is_detection = _packed(seen)
-            else:
+        for source, signal, seen, is_met in batch:
+            body, key = seen, (source, signal, log)
+            if is_met is None:
                 row = connection.execute(look, key).fetchone()
-                with readable(self._path):
-                    body = packed(seen) if row is None else _joined(row[0], seen)
-                is_detection = row is None
+                is_met = row is None
+                if row is not None:
+                    with readable(self._path):
+                        body = _joined(row[0], seen)
             rows.append((*key, body))
-            if is_detection:
+            if is_met:
                 may_be_new.append((source, signal))
         connection.executemany(
             "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
@@ -398,20 +398,24 @@ class State:
                 self._connection.execute("ROLLBACK")
 
 
-def _packed(course: Course) -> tuple[str, bool]:
-    """Write *course*; and tell whether it may be a new detection."""
-    if course.rules.realert is not None:
-        # That depends on the other logs, too.
-        return packed_course(course, is_open=course.is_changed), False
-    is_met = course.episode() is not None
-    course.settle()
-    return packed_course(course), is_met
+def row_of(signal: str, source: str, seen: Seen) -> tuple[tuple[str, str], Found]:
+    """Make of what was *seen* what :meth:`State.record` takes, ranked as the file has it."""
+    if isinstance(seen, Tally):
+        return (source, signal), (source, signal, packed(seen), None)
+    if seen.rules.realert is not None:
+        # Whether it is a new detection depends on the other logs, too.
+        body, is_met = packed_course(seen, is_open=seen.is_changed), False
+    else:
+        is_met = seen.episode() is not None
+        seen.settle()
+        body = packed_course(seen)
+    return (source, signal), (source, signal, body, is_met)
 
 
-def _joined(known: str, seen: Tally) -> str:
+def _joined(known: str, seen: str) -> str:
     """Write *known* and *seen*, read after it, as one."""
     if is_course(known):  # Its signal had a threshold when that was written.
-        return packed(merged([*tallies_in(known), seen]))
+        return packed(merged([*tallies_in(known), unpacked(seen)]))
     return packed_with(known, seen)
 
 

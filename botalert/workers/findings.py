@@ -3,47 +3,36 @@ What was seen, sorted, however much it is.
 """
 
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from botalert.course import Seen, Tallies, met
-from botalert.detect import Detection, detection_rank, signal_order
-from botalert.tally import Tally
-from botalert.workers.plan import Plan
+from botalert.course import Tallies
+from botalert.workers.plan import Row, RowOf
 from botalert.workers.spool import Extent, Spool
 
-Found = tuple[tuple[str, str], Seen]
-"""A signal and a source, and what the one saw of the other."""
-
 Run = tuple[Extent, ...]
-"""Where findings stand that are sorted."""
+"""Where rows stand that are sorted."""
 
-_Row = tuple[Any, tuple[str, str], Seen]
-_KEY = itemgetter(0)
+_RANK = itemgetter(0)
 _ROWS_AT_ONCE = 256
 
 
 class Findings:
     """
-    What was seen by each signal of each source.
-
-    For a run it is all, by source and signal, as the state file has them; else
-    it is the detections, in the order that people see.
+    What was seen by each signal of each source, as rows in order.
 
     Args:
-        plan: What is looked for.
-        spool: Where it stands while it is too much to be held.
+        row_of: Makes a row of what was seen, or none.
+        spool: Where they stand while they are too many to be held.
     """
 
-    def __init__(self, plan: Plan, spool: Spool) -> None:
-        self._rules = plan.rules
-        self._is_run = plan.is_run
-        self._order = signal_order(signal.name for signal in plan.signals)
+    def __init__(self, row_of: RowOf, spool: Spool) -> None:
+        self._row_of = row_of
         self._spool = spool
-        self._held: Tallies | None = None
+        self._held: list[Row] = []
         self._runs: list[Run] = []
 
     def add(self, seen: Tallies) -> None:
@@ -53,13 +42,9 @@ class Findings:
         Raises:
             InputOutputError: There is no room for it.
         """
-        if self._held is None and not self._runs:
-            self._held = seen
-            return
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._runs.append(self.written(held))
-        self._runs.append(self.written(seen))
+        if self._held:
+            self._runs.append(self._written(self._held))
+        self._held = self._rows(seen)
 
     def add_runs(self, runs: Iterable[Run]) -> None:
         """Take what others have :meth:`written`."""
@@ -72,46 +57,24 @@ class Findings:
         Raises:
             InputOutputError: There is no room for it.
         """
-        from botalert.packing import packed_any
+        return self._written(self._rows(seen))
 
-        rows = iter(self._sorted(seen))
+    def rows(self) -> Iterator[Any]:
+        """Give the rows in order, without their ranks."""
+        runs = [iter(self._held), *map(self._read, self._runs)]
+        return (row for _, row in merge(*runs, key=_RANK))
+
+    def _rows(self, seen: Tallies) -> list[Row]:
+        rows = (self._row_of(*key, own) for key, own in seen.items())
+        return sorted((row for row in rows if row is not None), key=_RANK)
+
+    def _written(self, rows: list[Row]) -> Run:
+        rest = iter(rows)
         extents = []
-        while some := [(*row[:2], packed_any(row[2])) for row in islice(rows, _ROWS_AT_ONCE)]:
+        while some := list(islice(rest, _ROWS_AT_ONCE)):
             extents.append(self._spool.append(marshal.dumps(some)))
         return tuple(extents)
 
-    def items(self) -> Iterator[Found]:
-        """Give all, in their order."""
-        if self._held is not None:
-            for _, key, seen in self._sorted(self._held):
-                yield key, seen
-        for _, key, seen in merge(*map(self._read, self._runs), key=_KEY):
-            yield key, seen
-
-    def detections(self) -> Iterator[Detection]:
-        """Give all as detections; not of a run."""
-        for (signal, source), seen in self.items():
-            assert isinstance(seen, Tally)
-            yield Detection(signal, source, seen)
-
-    def _sorted(self, seen: Tallies) -> Sequence[_Row]:
-        rows: list[_Row]
-        if self._is_run:
-            rows = [((source, signal), (signal, source), own) for (signal, source), own in seen.items()]
-        else:
-            rows = [
-                (detection_rank(Detection(*key, tally), self._order), key, tally)
-                for key, own in seen.items()
-                if (tally := met(own)) is not None
-            ]
-        rows.sort(key=_KEY)
-        return rows
-
-    def _read(self, run: Run) -> Iterator[_Row]:
-        from botalert.packing import unpacked_any
-
+    def _read(self, run: Run) -> Iterator[Row]:
         for extent in run:
-            for rank, (signal, source), text in marshal.loads(self._spool.read(extent)):
-                rules = self._rules.get(signal) if self._is_run else None
-                yield rank, (signal, source), unpacked_any(text, rules)
-
+            yield from marshal.loads(self._spool.read(extent))

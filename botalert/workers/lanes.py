@@ -8,7 +8,7 @@ and a sixth of its line's room; only this process and its workers read it.
 """
 
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -126,8 +126,19 @@ class LaneWriter:
         self._gathered_bytes = 0
 
 
-def batches_in(spool: Spool, pieces: Iterable[Sequence[Extent]]) -> Iterator[Batch]:
-    """Read the hits of a lane, of which each of *pieces* has some, in the order of reading."""
+def batches_in(
+    spool: Spool,
+    pieces: Iterable[Sequence[Extent]],
+    signals: Collection[str] | None = None,
+) -> Iterator[Batch]:
+    """
+    Read hits of a lane, in the order of reading.
+
+    Args:
+        spool: Where they are.
+        pieces: Where each part of the logs put some.
+        signals: Those of which they are wanted; None for all.
+    """
     clocks: dict[tuple[int, int], Clock] = {}
     for extents in pieces:
         kinds: dict[int, Kind] = {}
@@ -139,11 +150,18 @@ def batches_in(spool: Spool, pieces: Iterable[Sequence[Extent]]) -> Iterator[Bat
                     if clock is None:
                         begin = _time(start)
                         clock = clocks[start] = Clock(Period(begin, begin))
-                    kinds[number] = Kind(targets, clock, *rest)
+                    if signals is not None:
+                        targets = tuple(each for each in targets if each[0] in signals)
+                    if targets:
+                        kinds[number] = Kind(targets, clock, *rest)
                 yield Batch(
                     log,
-                    [Strip(kinds[number], *columns) for number, *columns in strips],
-                    [(place, _hit(plain)) for place, plain in hits],
+                    [Strip(kinds[own], *columns) for own, *columns in strips if own in kinds],
+                    [
+                        (place, _hit(plain))
+                        for place, plain in hits
+                        if signals is None or plain[0] in signals
+                    ],
                     lines,
                     is_steady,
                 )

@@ -4,13 +4,13 @@ All that a scan needs to know, as a value that can be sent elsewhere.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from botalert.config import LogSettings
-from botalert.course import rules_of
+from botalert.course import Seen, rules_of
 from botalert.fold import Known, nothing_known
 from botalert.grammar import (
     ANY_PROGRAM,
@@ -33,6 +33,13 @@ from botalert.windows import Rules
 # So much is held of what was found, in all processes together, before it is
 # divided.  What leads to it takes as much again.
 HELD_KB = 36000
+
+
+Row = tuple[Any, Any]
+"""A rank by which rows sort, and what is wanted, both as :mod:`marshal` can write them."""
+
+RowOf = Callable[[str, str, Seen], Row | None]
+"""Makes a row of what a signal saw of a source, or none; can be pickled."""
 
 
 class LogFile(NamedTuple):
@@ -62,11 +69,10 @@ class Plan(NamedTuple):
         signals: What is looked for.
         pattern: How lines are read by an administrator's own pattern.
         now: When this began; aware.
+        row_of: Makes a row of what was seen.
         span: Which packets count.
         counts: Whether to count lines.
-        known: Tells what earlier runs left of a source; with *is_run* only.
-        is_run: Whether what is found is for the state file, by source, all of
-            it; else it is for people, in their order, and detections only.
+        known: Tells what earlier runs left of a source.
         directory: Where what has to be put aside is, unless TMPDIR says otherwise.
         held_kb: How much one process may hold.
     """
@@ -76,10 +82,10 @@ class Plan(NamedTuple):
     signals: tuple[Signal, ...]
     pattern: "re.Pattern[str] | None"
     now: datetime
+    row_of: RowOf
     span: Span = ALWAYS
     counts: bool = False
     known: Known = nothing_known
-    is_run: bool = False
     directory: str = "/var/tmp"
     held_kb: int = HELD_KB
 

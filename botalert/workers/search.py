@@ -21,7 +21,16 @@ from botalert.workers.lanes import LANES, Lanes
 from botalert.workers.partition import Folder
 from botalert.workers.plan import LogFile, Plan, path_of
 from botalert.workers.spool import Extent, Spool
-from botalert.workers.tasks import Chunk, Counter, Range, Reading, Scanned, fold_lane, scan_part
+from botalert.workers.tasks import (
+    Chunk,
+    Counter,
+    Range,
+    Reading,
+    Scanned,
+    Share,
+    fold_share,
+    scan_part,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -36,9 +45,9 @@ SMALLEST_PART_BYTES = 4 << 20
 LARGEST_PART_BYTES = 64 << 20
 _PARTS_EACH = 4
 # What only one can read is handed out in pieces of this size.
-CHUNK_BYTES = 2 << 20
-# So many are handed out for each worker: one that is done, and the next.
-_TASKS_EACH = 2
+CHUNK_BYTES = 8 << 20
+# So many more tasks are handed out than there are workers.
+_TASKS_AHEAD = 1
 
 Workers = Callable[[int], "AbstractContextManager[Executor]"]
 """Starts so many workers; all that they get are functions and values that can be pickled."""
@@ -93,7 +102,7 @@ class Search:
         self._faults: list[tuple[int, BotalertError]] = []
         self.read_bytes = 0
         self.counts = LineCounts() if plan.counts else None
-        self.findings = Findings(plan, self._spool)
+        self.findings = Findings(plan.row_of, self._spool)
         self._scanners: dict[int, Scanner] = {}
 
     def __enter__(self) -> Self:
@@ -180,7 +189,7 @@ class Search:
         plan = self._plan._replace(held_kb=max(self._plan.held_kb // self._jobs, 1))
         address = self._spool.address()
         with self._workers(self._jobs) as executor:
-            most = self._jobs * _TASKS_EACH
+            most = self._jobs + _TASKS_AHEAD
             tasks = ((part, (scan_part, plan, part, address)) for part in parts)
             scanned: list[Lanes] = []
             for part, outcome in _done(executor, tasks, most):
@@ -190,14 +199,9 @@ class Search:
                     self._counter(outcome.file_bytes)
                 if self.counts is not None and outcome.counts is not None:
                     self.counts.add(outcome.counts)
-            lanes = [
-                pieces
-                for lane in range(LANES)
-                if (pieces := [each[lane] for each in scanned if each[lane]])
-            ]
-            # The largest first, so that all workers end at about one time.
-            lanes.sort(key=_size_of, reverse=True)
-            folds = ((None, (fold_lane, plan, pieces, address)) for pieces in lanes)
+            folds = (
+                (None, (fold_share, plan, share, address)) for share in _shares(scanned, self._jobs)
+            )
             for _, runs in _done(executor, folds, most):
                 self.findings.add_runs(runs)
 
@@ -239,6 +243,23 @@ def _done(
         waiting.append((name, executor.submit(function, *values)))
     for name, future in waiting:
         yield name, future.result()
+
+
+def _shares(scanned: Sequence[Lanes], jobs: int) -> list[Share]:
+    """
+    Divide what was *scanned* between so many; the largest first, so that all end at about one time.
+
+    A lane that is too large for one, as that of a machine that is most of the
+    log, is read by all, each for some of the signals.
+    """
+    lanes = [[each[lane] for each in scanned if each[lane]] for lane in range(LANES)]
+    lanes.sort(key=_size_of, reverse=True)
+    most = sum(map(_size_of, lanes)) // jobs
+    shares = []
+    for pieces in lanes:
+        of = jobs if _size_of(pieces) > most else 1
+        shares += [Share(pieces, number, of) for number in range(of) if pieces]
+    return shares
 
 
 def _size_of(pieces: Sequence[Sequence[Extent]]) -> int:

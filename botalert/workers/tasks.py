@@ -149,13 +149,28 @@ def _scanner(plan: Plan, file: int) -> Scanner:
     return scanner
 
 
-def fold_lane(plan: Plan, pieces: Sequence[Sequence[Extent]], address: Address) -> list[Run]:
+class Share(NamedTuple):
     """
-    Fold the hits of a lane, of which each of *pieces* has some, in the order of reading.
+    Some of the hits of a lane.
+
+    Attributes:
+        pieces: Where its hits stand, in the order of reading.
+        number: Which share it is: of every so many signals one.
+        of: How many shares the lane has.
+    """
+
+    pieces: Sequence[Sequence[Extent]]
+    number: int = 0
+    of: int = 1
+
+
+def fold_share(plan: Plan, share: Share, address: Address) -> list[Run]:
+    """
+    Fold hits of a lane.
 
     Args:
         plan: What is looked for.
-        pieces: Where the hits stand.
+        share: Which hits.
         address: Of the spool that has them, and gets what was seen.
 
     Returns:
@@ -166,6 +181,7 @@ def fold_lane(plan: Plan, pieces: Sequence[Sequence[Extent]], address: Address) 
     """
     with Spool.at(address) as spool:
         folder = Folder(plan.rules, spool, plan.held_kb, plan.known)
-        findings = Findings(plan, spool)
-        batches = batches_in(spool, pieces)
+        findings = Findings(plan.row_of, spool)
+        signals = [signal.name for signal in plan.signals[share.number :: share.of]]
+        batches = batches_in(spool, share.pieces, frozenset(signals) if share.of > 1 else None)
         return [findings.written(seen) for seen in folder.seen(batches, depth=1)]

@@ -11,8 +11,10 @@ from botalert.cli.output import (
     ALERT_COLUMNS,
     alert_object,
     alert_table,
+    csv_cells,
     csv_pieces,
     json_pieces,
+    json_text,
     table_width,
 )
 from botalert.state import file as state
@@ -24,9 +26,11 @@ def perform(options: Options, now: datetime) -> int:
     with state.opened_for_reading(config.statefile) as memory:
         alerts = memory.alerts(config.signal_names) if memory else []
     if options.format == "json":
-        sys.stdout.writelines(json_pieces({}, "detections", map(alert_object, alerts)))
+        told = (json_text(alert_object(alert)) for alert in alerts)
+        sys.stdout.writelines(json_pieces({}, "detections", told))
     elif options.format == "csv":
-        sys.stdout.writelines(csv_pieces(map(alert_object, alerts), ALERT_COLUMNS))
+        cells = (csv_cells(alert_object(alert), ALERT_COLUMNS) for alert in alerts)
+        sys.stdout.writelines(csv_pieces(cells, ALERT_COLUMNS))
     else:
         shown = alert_table(alerts, config.zone, table_width(sys.stdout))
         print(shown or "nothing on record")

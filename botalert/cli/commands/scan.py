@@ -3,8 +3,9 @@
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from botalert.cli.commands.common import (
     Options,
@@ -19,13 +20,15 @@ from botalert.cli.commands.common import (
 from botalert.cli.output import (
     DETECTION_COLUMNS,
     csv_pieces,
-    detection_object,
+    detection_cells,
+    detection_json,
+    detection_row,
     detection_table,
     json_pieces,
     table_width,
 )
 from botalert.config import Config
-from botalert.detect import Detection
+from botalert.detect import Detection, RowsForPeople
 from botalert.errors import UsageError
 from botalert.job.logs import files_of, plan_of
 from botalert.match import Signal
@@ -44,6 +47,7 @@ def perform(options: Options, now: datetime) -> int:
         files_of(chosen_logs(options, config)),
         [_only(signal, options.source, config) for signal in signals],
         now,
+        RowsForPeople([signal.name for signal in signals], _told(options.format, config)),
     )._replace(
         span=Span(_moment(options, "since", config, now), _moment(options, "until", config, now)),
         counts=options.stats,
@@ -53,26 +57,31 @@ def perform(options: Options, now: datetime) -> int:
             search.files(meter)
         for fault in search.faults:
             faults.add(fault)
-        found = search.findings.detections()
-        counts = search.counts
+        rows, counts = search.findings.rows(), search.counts
         if options.format == "json":
             lines = {"lines": _counted(counts)} if counts else {}
             head = {"bytes": search.read_bytes, **lines}
-            pieces = json_pieces(head, "detections", map(detection_object, found))
-            sys.stdout.writelines(pieces)
+            sys.stdout.writelines(json_pieces(head, "detections", rows))
         elif options.format == "csv":
-            sys.stdout.writelines(csv_pieces(map(detection_object, found), DETECTION_COLUMNS))
+            sys.stdout.writelines(csv_pieces(rows, DETECTION_COLUMNS))
         else:
-            _print_table(config, found, counts)
+            _print_table(rows, counts)
     return faults.status
+
+
+def _told(form: str, config: Config) -> Callable[[Detection], object]:
+    """Return what makes of a detection what is printed of it; workers do it, too."""
+    if form == "json":
+        return detection_json
+    return detection_cells if form == "csv" else partial(detection_row, zone=config.zone)
 
 
 def _counted(counts: LineCounts) -> dict[str, int]:
     return {"read": counts.read, "packets": counts.packets, "unparsed": counts.unparsed}
 
 
-def _print_table(config: Config, found: Iterable[Detection], counts: LineCounts | None) -> None:
-    shown = detection_table(found, config.zone, table_width(sys.stdout))
+def _print_table(rows: Iterable[Sequence[str]], counts: LineCounts | None) -> None:
+    shown = detection_table(rows, table_width(sys.stdout))
     print(shown or "nothing detected")
     if counts is not None:
         print(f"\n{counts.read} lines read, {counts.packets} packets, {counts.unparsed} unparsed")
