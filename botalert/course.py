@@ -236,8 +236,8 @@ class Trace:
             before = len(times)
             times += _in_order(strips, [strip.times() for strip in strips])
             days += [strips[0].kind.clock.day] * (len(times) - before)
-            for name, column in zip(self.rules.values, columns, strict=True):
-                column += _in_order(strips, [strip.column(name) for strip in strips])
+            for place, name in enumerate(self.rules.values):
+                columns[place] += _in_order(strips, [strip.column(name) for strip in strips])
         # A line that is earlier than the latest counts at that.
         counted = list(accumulate(times, max, initial=self._waiting_since))[1:]
         for each in self._open():
@@ -276,10 +276,11 @@ class Trace:
         if self.rules.realert is None:
             self.pieces = []  # What was before no longer counts.
         elif gap <= self.rules.silence:
-            for each in self._open():
-                if tries and tries[-1].progress.parts() == each.progress.parts():
-                    each = Try((*tries.pop().starts, *each.starts), each.progress)
-                tries.append(each)
+            for starts, progress in self._open():
+                # Those that know the same go on as one.
+                is_alike = tries and tries[-1].progress.parts() == progress.parts()
+                before = tries.pop().starts if is_alike else ()
+                tries.append(Try((*before, *starts), progress))
         self.tries = [*tries, Try((len(self.pieces),), Progress(self.rules))]
         self.pieces.append(Piece(Tally(), gap))
         self._bearable = min(_MOST_WAITING, self.rules.least)

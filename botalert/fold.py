@@ -155,10 +155,7 @@ class Fold:
         seen = self.seen.get(target)
         if seen is None:
             rules = self._rules.get(target[0])
-            if rules is None:
-                seen = Tally()
-            else:
-                seen = self._known(*target) or Course(rules)
+            seen = Tally() if rules is None else self._known(*target) or Course(rules)
             self.seen[target] = seen
             self._unweighed += _HITS_OF_NEW
         return seen if isinstance(seen, Tally) else seen.trace(self._log)

@@ -173,9 +173,7 @@ class Strip:
         }
         return repeat(alike[name])
 
-    def hits(
-        self, lines: Mapping[int, str], names: Sequence[str]
-    ) -> Iterator[tuple[int, Hit]]:
+    def hits(self, lines: Mapping[int, str], names: Sequence[str]) -> Iterator[tuple[int, Hit]]:
         """Return each by itself, with its place and what it has of *names*; of any target."""
         kind = self.kind
         values: Iterator[tuple[Any, ...]] = zip(*map(self.column, names)) if names else repeat(())  # noqa: B905

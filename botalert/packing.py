@@ -157,8 +157,8 @@ def tallies_in(text: str, episode: int | None = None) -> Iterator[Tally]:
     if not is_course(text):
         yield unpacked(text)
         return
-    for _, pieces, *_ in _course_in(text)["logs"]:
-        for number, tally, *_ in pieces:
+    for log in _course_in(text)["logs"]:
+        for number, tally, *_ in log[1]:
             if episode in (None, number):
                 yield unpacked(tally)
 

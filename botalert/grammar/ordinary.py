@@ -73,9 +73,7 @@ _IPV4 = "LEN=[0-9]++ TOS=[0-9A-Fx]++ PREC=[0-9A-Fx]++ TTL=[0-9]++ ID=[0-9]++ "
 _IPV6 = "LEN=[0-9]++ TC=[0-9]++ HOPLIMIT=[0-9]++ FLOWLBL=[0-9]++ "
 # Columns of one value each, and what it becomes.
 _VALUES: dict[str, Callable[[str], str]] = {"protocol": protocol_name, "sport": str, "dport": str}
-_PORT = (
-    "[1-5][0-9]{4}|[1-9][0-9]{0,3}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|0"
-)
+_PORT = "[1-5][0-9]{4}|[1-9][0-9]{0,3}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|0"
 _SEQUENCE = "(?:SEQ=[0-9]++ ACK=[0-9]++ |)WINDOW=[0-9]++ RES=0x[0-9A-F]{2} "
 _MARK = " MARK=0x[0-9a-f]++|"
 

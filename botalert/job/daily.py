@@ -178,6 +178,17 @@ class _Stretches:
         self._searched = None
 
 
+def _metered(blocks: Iterable[bytes], meter: Meter | None) -> Iterable[bytes]:
+    """Pass *blocks* on and tell *meter* of them, if wanted."""
+    if meter is None:
+        yield from blocks
+        return
+    meter.expect(blocks.expected_bytes if isinstance(blocks, NewBlocks) else None)
+    for block in blocks:
+        meter.read(len(block))
+        yield block
+
+
 def _reading(
     log: SelectedLog, known: str | None, now: datetime, others: frozenset[str]
 ) -> Reading | JournalReading:

@@ -30,9 +30,7 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 @contextmanager
-def opened(
-    path: str, identity: Identity | None = None, held: str = ""
-) -> Iterator[LogStream]:
+def opened(path: str, identity: Identity | None = None, held: str = "") -> Iterator[LogStream]:
     """
     Open the log at *path* ("-" is standard input), unpacked, for reading.
 

@@ -191,7 +191,11 @@ class Rows:
                 group.lines_left -= min(len(wanted), group.lines_left)
                 lines.update((place, text_of(self._line(place))) for place in wanted)
             # Of one place it would give no tuple.
-            pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+            pick = (
+                itemgetter(*places)
+                if len(places) > 1
+                else itemgetter(slice(places[0], places[0] + 1))
+            )
             ports = pick(self._source_ports) if self._source_ports else ()
             yield Strip(group.kind, places, pick(self._clocks), pick(self._destinations), ports)
 

@@ -146,7 +146,13 @@ class Scanner:
             counted = {name for rules in self._rules.values() for name in rules.values}
             day = SECONDS["d"] * MICROSECONDS
             every_line = any(rules.least_silence < day for rules in self._rules.values())
-            self._rows = Rows(self._masks, counted if self._rules else None, kernel, self._span, every_line=every_line)
+            self._rows = Rows(
+                self._masks,
+                counted if self._rules else None,
+                kernel,
+                self._span,
+                every_line=every_line,
+            )
         return self._rows
 
     def _batch(self, rows: "Rows", log: str) -> Batch:

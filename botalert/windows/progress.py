@@ -59,7 +59,7 @@ class Track:
         """How many lines have to come, at least, before it is enough."""
         return self._least - self.reached
 
-    def take(self, times: Column, groups: Column, values: Column, _: Column) -> bool:
+    def take(self, times: Column, groups: Column, values: Column, repeats: Column) -> bool:
         """Count lines, in their order; whether that is enough, after which nothing is counted."""
         tails, least, most = self.tails, self._least, self._most
         for time, group, value in zip(times, groups, values):  # noqa: B905 - some have no end
@@ -73,8 +73,7 @@ class Track:
                 tail.pop(value, None)
             tail[value] = time
             held = len(tail)
-            if held > self.reached:
-                self.reached = held
+            self.reached = max(self.reached, held)
             if held > most:
                 del tail[next(iter(tail))]
             if held >= least and self._is_enough(tail, time):
@@ -150,7 +149,7 @@ class PacketsTrack(Track):
         super().__init__(counting)
         self._totals: dict[str, int] = {}
 
-    def take(self, times: Column, groups: Column, _: Column, repeats: Column) -> bool:
+    def take(self, times: Column, groups: Column, values: Column, repeats: Column) -> bool:
         """See :class:`Track`."""
         tails, totals, least, most = self.tails, self._totals, self._least, self._most
         for time, group, packets in zip(times, groups, repeats):  # noqa: B905
@@ -210,9 +209,9 @@ class DaysTrack(Track):
 
     __slots__ = ()
 
-    def take(self, todays: Column, groups: Column, days: Column, _: Column) -> bool:
-        """See :class:`Track`; *todays* are the latest days so far."""
-        for today, group, day in zip(todays, groups, days):  # noqa: B905
+    def take(self, times: Column, groups: Column, values: Column, repeats: Column) -> bool:
+        """See :class:`Track`; *times* are the latest days so far."""
+        for today, group, day in zip(times, groups, values):  # noqa: B905
             if group is None or not day:
                 continue
             tail = self.tails.get(group)

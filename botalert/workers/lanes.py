@@ -18,7 +18,8 @@ from botalert.tally import rank
 from botalert.times import Period
 from botalert.workers.spool import Extent, Spool
 
-LANES = 64
+_LANE_BITS = 6
+LANES = 1 << _LANE_BITS
 # So much is gathered before it is written, in all lanes together.
 _FLUSH_BYTES = 4 << 20
 _MOST_KINDS = 1 << 14
@@ -29,7 +30,7 @@ Lanes = tuple[tuple[Extent, ...], ...]
 
 def lane_of(source: str, depth: int) -> int:
     """Return the lane of *source*; at each *depth* those of one lane are divided otherwise."""
-    return rank(source) // LANES**depth % LANES
+    return rank(source) >> _LANE_BITS * depth & LANES - 1
 
 
 class _Frame(NamedTuple):

@@ -130,5 +130,3 @@ def opened_by_hand(file: LogFile, span: Span = ALWAYS) -> Iterator[LogStream]:
 def path_of(descriptor: int) -> str:
     """Return the path by which processes of this user reach what is open here; see proc(5)."""
     return f"/proc/{os.getpid()}/fd/{descriptor}"
-
-

@@ -134,7 +134,9 @@ class Search:
             for shape in shapes:
                 meter.expect(shape.size if shape.is_file else None)
         if self._jobs > 1 and sum(shape.size for shape in shapes) >= SHARED_BYTES:
-            self._plan = self._plan._replace(files=tuple(map(self._opened, self._plan.files, shapes)))
+            self._plan = self._plan._replace(
+                files=tuple(map(self._opened, self._plan.files, shapes))
+            )
             self._share(self._parts(shapes))
         else:
             self._fold(chain.from_iterable(map(self._batches, range(len(shapes)))))
@@ -235,7 +237,7 @@ def _done(
     executor: "Executor", tasks: Iterable[tuple[T, tuple[Any, ...]]], most: int
 ) -> Iterator[tuple[T, Any]]:
     """Have *tasks* done, at *most* so many at a time; give what came of each, in their order."""
-    waiting: "deque[tuple[T, Future[Any]]]" = deque()
+    waiting: deque[tuple[T, Future[Any]]] = deque()
     for name, (function, *values) in tasks:
         if len(waiting) >= most:
             first, future = waiting.popleft()
