@@ -246,7 +246,7 @@ class Tally:
         destinations: Sequence[str],
         port: str,
     ) -> None:
-        """Count packets to *destinations* and *port*, if it is not empty; but for names and lines."""
+        """Count packets to *destinations* and *port*, if there is one; without names and lines."""
         self.packets += len(destinations)
         self._see(first, last)
         add_up(self.hours, hours)

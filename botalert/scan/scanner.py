@@ -91,7 +91,7 @@ class Scanner:
                 self._kernel = kernel
 
     def batches(self, blocks: Iterable[bytes], log: str = "") -> Iterator[Batch]:
-        """Give the hits in *blocks* of *log*: whole lines, of which only the last may lack its end."""
+        """Give the hits in *blocks* of *log*: of whole lines; only the last may lack its end."""
         hits: list[tuple[int, Hit]] = []
         if self._rows is not None:
             self._rows.renew()

@@ -143,15 +143,13 @@ class State:
         may_be_new = []
         for source, signal, seen, is_met in batch:
             body, key = seen, (source, signal, log)
-            if is_met is None:
-                row = connection.execute(look, key).fetchone()
-                is_met = row is None
-                if row is not None:
-                    with readable(self._path):
-                        body = _joined(row[0], seen)
-            rows.append((*key, body))
-            if is_met:
+            known = None if is_met is not None else connection.execute(look, key).fetchone()
+            if known is not None:
+                with readable(self._path):
+                    body = _joined(known[0], seen)
+            elif is_met is not False:  # A new tally is a detection.
                 may_be_new.append((source, signal))
+            rows.append((*key, body))
         connection.executemany(
             "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET body = excluded.body",

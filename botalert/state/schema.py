@@ -97,7 +97,7 @@ def _without_names(body: str) -> str:
 
 
 def _with_hours(body: str) -> str:
-    """Write as schema 6 has it what schema 5 had in *body*, a tally: of no hour is anything known."""
+    """Write as schema 6 has it what schema 5 had in *body*, a tally: it knows of no hours."""
     head, newline, evidence = body.partition("\n")
     return f"{head[:-1]},{{}},{{}}]{newline}{evidence}"
 

@@ -147,17 +147,18 @@ def batches_in(
             for data in marshal.loads(spool.read(extent)):
                 log, is_steady, new, strips, hits, lines = marshal.loads(data)
                 for number, (targets, start, *rest) in new.items():
+                    own = targets
                     clock = clocks.get(start)
                     if clock is None:
                         begin = _time(start)
                         clock = clocks[start] = Clock(Period(begin, begin))
                     if signals is not None:
-                        targets = tuple(each for each in targets if each[0] in signals)
-                    if targets:
-                        kinds[number] = Kind(targets, clock, *rest)
+                        own = tuple(each for each in targets if each[0] in signals)
+                    if own:
+                        kinds[number] = Kind(own, clock, *rest)
                 yield Batch(
                     log,
-                    [Strip(kinds[own], *columns) for own, *columns in strips if own in kinds],
+                    [Strip(kinds[kind], *columns) for kind, *columns in strips if kind in kinds],
                     [
                         (place, _hit(plain))
                         for place, plain in hits
