@@ -155,7 +155,7 @@ class Rows:
         packets = len(self._grouped)
         for outside in (Outside.STRANGE, Outside.ODD):
             packets -= len(self._outside[outside].places)
-        groups = [group for group in self._groups.values() if group.places]
+        groups = [group for group in self._groups.values() if group.is_counted and group.places]
         clocks = {group.kind.clock for group in groups if isinstance(group.kind, Kind)}
         is_steady = self._has_order and len(clocks) < 2 and self._is_steady(clocks)
         if self._has_order and not is_steady:

@@ -9,7 +9,7 @@ from botalert.course import Tallies
 from botalert.fold import Fold, Known, nothing_known
 from botalert.hits import Batch
 from botalert.windows import Rules
-from botalert.workers.lanes import LaneWriter, batches_in, lane_of
+from botalert.workers.lanes import Lanes, LaneWriter, batches_in, lane_of
 from botalert.workers.spool import Spool
 
 # Dividing fewer is of no use; nor is it more often: they have one hash.
@@ -71,11 +71,14 @@ class Folder:
         else:
             yield fold.seen
             return
-        writer = LaneWriter(self._spool, depth)
-        for batch in rest:
-            writer.add(batch)
         held = fold.divided(partial(lane_of, depth=depth))
-        for lane, extents in enumerate(writer.written()):
+        for lane, extents in enumerate(self._put_aside(rest, depth)):
             own = held.pop(lane, {})
             if own or extents:
                 yield from self.seen(batches_in(self._spool, [extents]), depth + 1, own)
+
+    def _put_aside(self, batches: Iterable[Batch], depth: int) -> Lanes:
+        writer = LaneWriter(self._spool, depth)
+        for batch in batches:
+            writer.add(batch)
+        return writer.written()

@@ -32,7 +32,7 @@ from botalert.windows import Rules
 
 # So much is held of what was found, in all processes together, before it is
 # divided.  What leads to it takes as much again.
-HELD_KB = 36000
+HELD_KB = 24000
 
 
 Row = tuple[Any, Any]

@@ -139,7 +139,7 @@ class Search:
             )
             self._share(self._parts(shapes))
         else:
-            self._fold(chain.from_iterable(map(self._batches, range(len(shapes)))))
+            self._fold(self._all_batches())
 
     def stream(self, blocks: Iterable[bytes]) -> None:
         """
@@ -163,6 +163,13 @@ class Search:
         folder = Folder(plan.rules, self._spool, plan.held_kb, plan.known)
         for seen in folder.seen(batches):
             self.findings.add(seen)
+
+    def _all_batches(self) -> Iterator[Batch]:
+        """Give the hits of all files."""
+        for number in range(len(self._plan.files)):
+            yield from self._batches(number)
+        # What they remember takes room that may be needed now.
+        self._scanners.clear()
 
     def _batches(self, number: int) -> Iterator[Batch]:
         """Give the hits of the file of that number."""

@@ -3,7 +3,6 @@ What is put aside while a scan goes on: bytes in a file without a name.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Self
@@ -110,12 +109,17 @@ class Spool:
     def _opened(self) -> int:
         if self._descriptor is None:
             with _told(self._directory):
-                if self._path:
-                    self._descriptor = os.open(self._path, _FLAGS)
-                else:
-                    with tempfile.TemporaryFile(dir=self._directory) as file:
-                        self._descriptor = os.open(path_of(file.fileno()), _FLAGS)
+                self._descriptor = self._open()
         return self._descriptor
+
+    def _open(self) -> int:
+        if self._path:
+            return os.open(self._path, _FLAGS)
+        # Most scans need none, and it imports what unpacks archives.
+        import tempfile
+
+        with tempfile.TemporaryFile(dir=self._directory) as file:
+            return os.open(path_of(file.fileno()), _FLAGS)
 
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC

@@ -43,6 +43,13 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
         default=0,
         help="also measure a run that updates so many known machines",
     )
+    parser.add_argument(
+        "--machines",
+        metavar="NUMBER",
+        type=int,
+        default=100_000,
+        help="of how many machines the largest log is, up to a million (100000)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -67,6 +74,7 @@ def main(arguments: list[str]) -> int:
             options.rounds,
             options.new,
             options.known,
+            options.machines,
             options.log or tuple(KINDS),
         )
         try:

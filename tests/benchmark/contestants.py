@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
@@ -55,6 +56,7 @@ def write_config(
     *,
     as_one: bool = False,
     threshold: str = "1 packet",
+    source: str = "SRC",
     logfile: Path = Path("absent.log"),
     statefile: Path = Path("absent.db"),
 ) -> Path:
@@ -62,6 +64,7 @@ def write_config(
     asked = {"0": ", ".join(ports)} if as_one else {port: port for port in ports}
     signals = [
         f"[port{name}]\nIN: {LAN}\nPROTO: TCP\nDPT: {each}\nthreshold: {threshold}\n"
+        f"source: {source}\n"
         for name, each in asked.items()
     ]
     path.write_text(
@@ -69,6 +72,18 @@ def write_config(
         f"mailserver: maildir:{path.with_suffix('.mail')}\n"
         "[recipients]\nFrom: firewall@example.org\nTo: admin@example.org\n"
         f"[signals]\nlog: {', '.join(f'port{name}' for name in asked)}\n{''.join(signals)}"
+    )
+    return path
+
+
+def write_default(path: Path, *, logfile: Path = Path("absent.log")) -> Path:
+    """Write a configuration with the shipped signals that are recommended; give its path."""
+    path.write_text(
+        f"[DEFAULT]\nlogfile: {logfile}\nstatefile: {path.with_suffix('.state')}/state.db\n"
+        f"mailserver: maildir:{path.with_suffix('.mail')}\nlan: {LAN}\n"
+        "lan_networks: 192.168.0.0/16, 10.0.0.0/8\n"
+        "[recipients]\nFrom: firewall@example.org\nTo: admin@example.org\n"
+        "[signals]\nlog: @default\n"
     )
     return path
 
@@ -101,6 +116,18 @@ def scan(log: Log, config: Path, jobs: int, *, also: str = "") -> Contestant:
         asdict(log.truth),
         _detections,
     )
+
+
+def scan_default(log: Log, config: Path, jobs: int, known: dict[str, object]) -> Contestant:
+    """Scan for the shipped signals: whatever is found, it must be the same each time."""
+
+    def read(output: TextIO) -> Mapping[str, object]:
+        found: dict[str, object] = {"found": sha256(output.read().encode()).hexdigest()}
+        known.update({**found, **known})
+        return found
+
+    contestant = scan(log, config, jobs, also=", @default")
+    return replace(contestant, expected=known, read=read)
 
 
 def scan_as_one(log: Log, config: Path, jobs: int) -> Contestant:

@@ -76,12 +76,13 @@ class Kind:
 # ---- Heads: of the moment, the microseconds as text, and the seconds of uptime as text.
 
 
-def _day(moment: datetime) -> str:
+def day(moment: datetime) -> str:
+    """Write *moment* as RFC 3164 has it."""
     return f"{_MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S}"
 
 
 def kernel(moment: datetime, micro: str, uptime: str) -> str:
-    return f"{_day(moment)} fw1 kernel: [{uptime}.{micro}] "
+    return f"{day(moment)} fw1 kernel: [{uptime}.{micro}] "
 
 
 def _kernel_iso(moment: datetime, micro: str, uptime: str) -> str:
@@ -89,7 +90,7 @@ def _kernel_iso(moment: datetime, micro: str, uptime: str) -> str:
 
 
 def _any_program(moment: datetime, micro: str, uptime: str) -> str:
-    return f"{_day(moment)} fw1 "
+    return f"{day(moment)} fw1 "
 
 
 # ---- Sorts of lines.  The kernel's order of fields: net/netfilter/nf_log_syslog.c.

@@ -27,7 +27,8 @@ from multiprocessing import get_context
 from operator import add
 from pathlib import Path
 
-from .lines import KINDS, TAIL, Kind, Sort, kernel, packet_opening
+from .lines import KINDS, PORTS, TAIL, Kind, Sort, day, kernel, packet_opening
+from .networks import NETWORKS, Network, address_of, machines, write_packet
 
 # Logs of another version are made anew.
 VERSION = 2
@@ -179,6 +180,47 @@ def newcomers(directory: Path, sources: int, times: int = 1) -> Log:
         return Truth(lines, lines, lines, {"25": lines}, {"25": sources})
 
     return _kept("newcomers", directory / f"newcomers-{sources}-{times}.log", write)
+
+
+def write_network(directory: Path, name: str, network: Network, lines: int) -> Log:
+    """Give the log of so many lines of *network*, made now if it is not there."""
+
+    def write(partly: Path) -> Truth:
+        chance = random.Random(_SEED)
+        packets = matches = 0
+        ports: Counter[str] = Counter()
+        pairs: set[tuple[str, str, int]] = set()
+        with partly.open("w") as file:
+            for number, packet in enumerate(network.packets(chance, lines)):
+                moment = _BEGIN + timedelta(seconds=packet.second)
+                file.write(write_packet(packet, network.prefix, day(moment), number))
+                packets += not packet.said
+                if packet.is_inside and packet.port in PORTS:
+                    matches += 1
+                    ports[packet.port] += 1
+                    host = packet.host if network.source == "HOST SRC" else 0
+                    pairs.add((packet.port, address_of(packet), host))
+        sources = Counter(port for port, _, _ in pairs)
+        return Truth(lines, packets, matches, dict(ports), dict(sources))
+
+    return _kept(name, directory / f"{name.replace(' ', '-')}-{lines}.log", write)
+
+
+def make_networks(directory: Path, wanted: Sequence[tuple[str, int]]) -> list[Log]:
+    """Give the logs of these networks, of so many lines, several made at a time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), _APART) as workers:
+        return list(workers.map(_network, [directory] * len(wanted), *zip(*wanted, strict=True)))
+
+
+def _network(directory: Path, name: str, lines: int) -> Log:
+    return write_network(directory, name, NETWORKS[name], lines)
+
+
+def make_machines(directory: Path, number: int) -> Log:
+    """Give the log of so many machines, of each of which a line and a half are logged."""
+    lines = number * 3 // 2
+    return write_network(directory, f"{number} machines", machines(number), lines)
 
 
 def _pack(log: Log, path: Path) -> None:

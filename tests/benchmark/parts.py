@@ -8,7 +8,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from .contestants import CORES
 from .lines import PORTS
 from .logs import Log
 from .measure import Contestant, Result
+from .networks import NETWORKS
 
 JOBS = sorted({1, 2, CORES})
 
@@ -35,21 +36,30 @@ _TIMES = ("", "least", "median", "MB/s", "million lines/s")
 _MEMORY = ("PSS", "RSS", "largest process")
 
 _MOST = "highest memory of any scan, PSS in MB"
-_DENSE_RATE = "dense log, all jobs, million lines/s"
+_UNIT = "dense log, 30 signals, 1 job"
+# More of a network tells no more.
+_NETWORK_MEGABYTES = 100
+_LINES_OF_MEGABYTE = 3650
+_MACHINES = (1000, 10_000, 100_000, 1_000_000)
 
 LIMITS = {
-    "sparse log, all jobs, to `rg -c`": ("≤ 2", "≤ 4"),
-    "dense log, all jobs, to `rg -c`": ("≤ 2.5", "≤ 5, or"),
-    _DENSE_RATE: ("≥ 2", "≥ 1"),
-    "sparse log, 30 signals to 1": ("≤ 1.1", "≤ 1.3"),
-    "sparse log, four times as large": ("≤ 4", "≤ 4.2"),
-    "dense log, four times as large": ("≤ 4", "≤ 4.2"),
-    "dense log, two jobs to one": ("≤ 0.52", "≤ 0.6"),
-    _MOST: ("≤ 80", "≤ 150"),
-    "100 lines, to `python -c pass`": ("≤ 3", "≤ 4"),
-    "dense log in `.gz`, to `zcat`": ("≤ 1.2", "≤ 2.5"),
+    "three ports, 30 signals, to dense": "≤ 4",
+    "three ports, @default, to dense": "≤ 6",
+    "dense, @default, to dense": "≤ 2.5",
+    "wide, @default, to dense": "≤ 3.5",
+    "newcomers, @default, to dense": "≤ 14",
+    "a million machines to 100,000, a line": "≤ 1.3",
+    "two jobs to one, the most of these": "≤ 0.65",
+    "sparse log, all jobs, to `rg -c`": "≤ 3.7",
+    "dense log, all jobs, to `rg -c`": "≤ 3.3",
+    "sparse log, 30 signals to 1": "≤ 1.1",
+    "sparse log, four times as large": "≤ 4.2",
+    "dense log, four times as large": "≤ 4.2",
+    "dense log in `.gz`, to `zcat`": "≤ 2",
+    _MOST: "≤ 150",
+    "100 lines, to `python -c pass`": "≤ 6",
 }
-"""The figures that are looked at first, with the aim and the limit of each."""
+"""The figures that are looked at first, with the limit of each."""
 
 
 @dataclass
@@ -64,6 +74,7 @@ class Bench:
         rounds: How often each contestant is timed.
         newcomers: How many new machines a run finds.
         known: How many known machines a run updates; 0 if that is not to be measured.
+        machines: Of how many machines the largest log is.
         kinds: The logs on which programs are compared.
         figures: Those of LIMITS that were measured.
     """
@@ -74,6 +85,7 @@ class Bench:
     rounds: int
     newcomers: int
     known: int
+    machines: int
     kinds: Sequence[str]
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -96,6 +108,11 @@ class Bench:
             if name.startswith("botalert, "):
                 megabytes = result.memory.proportional / logs.BYTES_OF_MEGABYTE
                 self.figures[_MOST] = max(self.figures.get(_MOST, 0), megabytes)
+
+    def keep_most(self, ratio: float) -> None:
+        """Keep the ratio of two jobs to one, if it is the most so far."""
+        figure = "two jobs to one, the most of these"
+        self.figures[figure] = max(self.figures.get(figure, 0), ratio)
 
     def keep(self, figure: str, results: dict[str, Result], above: str, below: str) -> None:
         """Keep a ratio of two medians, if both were measured."""
@@ -154,9 +171,8 @@ def tools(bench: Bench) -> None:
         if log.name in ("sparse", "dense"):
             bench.keep(f"{log.name} log, all jobs, to `rg -c`", results, all_jobs, "rg -c")
         if log.name == "dense":
-            bench.figures[_DENSE_RATE] = log.truth.lines / ours / 1e6
             one_job, two_jobs = (contestants.scan(log, bench.config, jobs).name for jobs in (1, 2))
-            bench.keep("dense log, two jobs to one", results, two_jobs, one_job)
+            bench.keep_most(results[two_jobs].median / results[one_job].median)
         bench.keep("sparse log, 30 signals to 1", results, all_jobs, f"{all_jobs}, 1 signal")
         bench.keep("dense log in `.gz`, to `zcat`", results, f"{all_jobs}, .gz", "zcat, .gz")
 
@@ -200,6 +216,67 @@ def growth(bench: Bench) -> None:
             for result in results.values()
         ]
     table.print_table("Growth", (*_TIMES, "to the middle size", *_MEMORY), rows)
+
+
+def networks(bench: Bench) -> None:
+    """Scan what real networks have, by the thirty signals and by the shipped ones."""
+    megabytes = min(bench.megabytes, _NETWORK_MEGABYTES)
+    (dense,) = bench.logs([("dense", megabytes)])
+    lines = round(megabytes * _LINES_OF_MEGABYTE)
+    made = logs.make_networks(bench.directory, [(name, lines) for name in NETWORKS])
+    default = contestants.write_default(bench.work / "default.conf")
+    for log in (dense, *made):
+        source = NETWORKS[log.name].source if log.name in NETWORKS else "SRC"
+        thirty = contestants.write_config(bench.work / f"{source}.conf", source=source)
+        unit = replace(contestants.scan(dense, bench.config, 1), name=_UNIT)
+        known: dict[str, object] = {}
+        both = [
+            [contestants.scan(log, thirty, jobs) for jobs in (1, 2)],
+            [contestants.scan_default(log, default, jobs, known) for jobs in (1, 2)],
+        ]
+        results = bench.measure([unit, *both[0], *both[1]])
+        bench.weigh(results)
+        for what, pair in zip(("30 signals", "@default"), both, strict=True):
+            one, two = (results[contestant.name].median for contestant in pair)
+            bench.figures[f"{log.name}, {what}, to dense"] = one / results[_UNIT].median
+            bench.keep_most(two / one)
+        table.print_table(
+            f"{log.name[:1].upper()}{log.name[1:]}: {log.truth.lines:,} lines, "
+            f"{table.megabytes(log.size_bytes)}, {log.truth.pairs:,} pairs that match",
+            (*_TIMES, "to the dense log", *_MEMORY),
+            [
+                [
+                    *_times(result),
+                    table.ratio(result.median / results[_UNIT].median),
+                    *_memory(result),
+                ]
+                for result in results.values()
+            ],
+        )
+
+
+def machines(bench: Bench) -> None:
+    """Scan logs of ever more machines, of each of which a line and a half are logged."""
+    rows = []
+    default = contestants.write_default(bench.work / "default.conf")
+    taken: dict[int, float] = {}
+    for number in (each for each in _MACHINES if each <= bench.machines):
+        log = logs.make_machines(bench.directory, number)
+        known: dict[str, object] = {}
+        group = [
+            replace(scan, name=f"{scan.name}, {number:,} machines")
+            for scan in (contestants.scan_default(log, default, jobs, known) for jobs in (1, 2))
+        ]
+        results = bench.measure(group)
+        bench.weigh(results)
+        taken[number] = results[group[0].name].median / log.truth.lines
+        for result in results.values():
+            microseconds = result.median / log.truth.lines * 1e6
+            rows.append([*_times(result), f"{microseconds:.1f}", *_memory(result)])
+    table.print_table("Machines", (*_TIMES, "µs a line", *_MEMORY), rows)
+    if _MACHINES[-1] in taken:
+        figure = "a million machines to 100,000, a line"
+        bench.figures[figure] = taken[_MACHINES[-1]] / taken[_MACHINES[-2]]
 
 
 def start(bench: Bench) -> None:
@@ -366,15 +443,18 @@ def stamps(bench: Bench) -> None:
     )
 
 
-PARTS = {part.__name__: part for part in (tools, growth, start, runs, readers, stamps)}
+PARTS = {
+    part.__name__: part
+    for part in (tools, networks, machines, growth, start, runs, readers, stamps)
+}
 
 
 def print_limits(bench: Bench) -> None:
     """Print those of LIMITS that were measured."""
     rows = [
-        [name, table.ratio(bench.figures[name]), aim, limit]
-        for name, (aim, limit) in LIMITS.items()
+        [name, table.ratio(bench.figures[name]), limit]
+        for name, limit in LIMITS.items()
         if name in bench.figures
     ]
     if rows:
-        table.print_table("The figures in short", ("", "measured", "aim", "limit"), rows)
+        table.print_table("The figures in short", ("", "measured", "limit"), rows)
