@@ -187,8 +187,7 @@ def _jobs(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         metavar="N",
         type=_processes,
-        help="how many processes may scan at once (default: the processors that there are); "
-        "if signals have thresholds, only plain files that scan reads are shared out",
+        help="how many processes may scan at once (default: the processors that there are)",
     )
 
 
