@@ -180,8 +180,11 @@ class Trace:
         clock = strips[0].kind.clock
         day = clock.day
         if is_steady:
-            first = clock.time(min([strip.clocks[0] for strip in strips]))
-            last = newest = clock.time(max([strip.clocks[-1] for strip in strips]))
+            first, last = strips[0].ends()
+            for strip in strips[1:]:
+                begin, end = strip.ends()
+                first, last = min(first, begin), max(last, end)
+            newest = last
         else:
             times = _in_order(strips, [strip.times() for strip in strips])
             if any(strip.kind.clock.day != day for strip in strips) or _steps_back(times):
@@ -197,7 +200,7 @@ class Trace:
             self._begin(0)
         tally = self.pieces[-1].tally
         for strip in strips:
-            tally.count(*strip.span(), strip.destinations, strip.kind.port)
+            strip.count_in(tally)
         if not self.is_met:
             self._wait(strips, begin)
         self.last = Moment(STAMP, last, day)
@@ -388,10 +391,11 @@ class Course:
 
     def episode(self) -> Episode | None:
         """Return the last episode in which the threshold was met, if there is one."""
-        # What waits cannot meet it.
-        if not any(piece.met for trace in self.logs.values() for piece in trace.pieces):
-            return None
-        return next(reversed(self.episodes()), None)
+        for trace in self.logs.values():
+            for piece in trace.pieces:
+                if piece.met:
+                    return next(reversed(self.episodes()), None)
+        return None  # What waits cannot meet it.
 
     @property
     def is_changed(self) -> bool:

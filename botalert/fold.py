@@ -85,7 +85,7 @@ class Fold:
                 else:
                     waiting.setdefault(counted, []).append(strip)
                     continue
-                tally.count(*strip.span(), strip.destinations, strip.kind.port)
+                strip.count_in(tally)
                 notes.note_strip(tally, strip, batch.lines)
             self._unweighed += len(strip.places)
         self._unweighed += len(batch.hits)
@@ -93,8 +93,11 @@ class Fold:
             own = alone.pop(trace, [])
             taken = None if own else trace.take(strips, is_steady=batch.is_steady)
             if taken is not None:
-                for strip in strips:
-                    notes.note_strip(taken, strip, batch.lines)
+                if len(strips) == 1:
+                    _note(taken, strips[0], batch.lines)
+                else:
+                    for strip in strips:
+                        notes.note_strip(taken, strip, batch.lines)
                 continue
             for strip in strips:
                 own += strip.hits(batch.lines, trace.rules.values)
@@ -164,6 +167,16 @@ class Fold:
 def _add_in_order(trace: Trace, hits: list[tuple[int, Hit]]) -> None:
     for _, hit in sorted(hits, key=_PLACE):
         trace.add(hit)
+
+
+def _note(tally: Tally, strip: Strip, lines: Mapping[int, str]) -> None:
+    """Give *tally* names and evidence of the only strip of a batch that is counted in it."""
+    kind = strip.kind
+    tally.name(kind.interface, kind.mac)
+    if len(tally.evidence) < KEPT_LINES:
+        for place in strip.places[:KEPT_LINES]:
+            if place in lines:
+                tally.prove(lines[place])
 
 
 class _Notes:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from botalert.match import flow_words
 from botalert.model import Hit
+from botalert.tally import Tally, ranks
 from botalert.threshold import FLOWS
 from botalert.times import HOUR_SECONDS, Period, microseconds
 from botalert.windows import MICROSECONDS
@@ -32,7 +33,7 @@ class Clock:
         day: The ordinal of its day.
     """
 
-    __slots__ = ("_known", "_stamps", "_start", "day", "period")
+    __slots__ = ("_known", "_start", "day", "period")
 
     def __init__(self, period: Period) -> None:
         self.period = period
@@ -40,7 +41,6 @@ class Clock:
         self._start = round(period.start.timestamp()) * MICROSECONDS
         # Rows come in order: many have the clock of the one before.
         self._known: dict[str, int] = {}
-        self._stamps: dict[str, datetime] = {}
 
     def time(self, text: str) -> int:
         """Return in microseconds since 1970 when *text* is, "23:58:33" or "58:33.105166"."""
@@ -63,15 +63,9 @@ class Clock:
             return list(map(self.time, texts))
         return times  # type: ignore[return-value]
 
-    def stamp(self, text: str) -> datetime:
-        """Return *text*'s moment, aware."""
-        stamp = self._stamps.get(text)
-        if stamp is None:
-            if len(self._stamps) >= _MOST_REMEMBERED:
-                self._stamps.clear()
-            passed = timedelta(microseconds=self.time(text) - self._start)
-            stamp = self._stamps[text] = self.period.start + passed
-        return stamp
+    def stamp(self, time: int) -> datetime:
+        """Return the moment of *time*, aware, with the period's offset."""
+        return self.period.start + timedelta(microseconds=time - self._start)
 
 
 class Kind:
@@ -121,7 +115,16 @@ class Strip:
         source_ports: SPT of each, "" where there is none; nothing if no threshold counts it.
     """
 
-    __slots__ = ("_span", "clocks", "destinations", "kind", "places", "source_ports")
+    __slots__ = (
+        "_ends",
+        "_ranks",
+        "_span",
+        "clocks",
+        "destinations",
+        "kind",
+        "places",
+        "source_ports",
+    )
 
     def __init__(
         self,
@@ -136,7 +139,16 @@ class Strip:
         self.clocks = clocks
         self.destinations = destinations
         self.source_ports = source_ports
+        # They are asked for once for each target.
+        self._ends: tuple[int, int] | None = None
         self._span: tuple[datetime, datetime, Mapping[int, int]] | None = None
+        self._ranks: Sequence[int] | None = None
+
+    def ranks(self) -> Sequence[int]:
+        """Return the rank of each destination."""
+        if self._ranks is None:
+            self._ranks = ranks(self.destinations)
+        return self._ranks
 
     def times(self) -> list[int]:
         """Return when each was logged, in microseconds since 1970."""
@@ -146,14 +158,29 @@ class Strip:
         """Return the earliest and the latest stamp, and how many packets each hour had."""
         if self._span is None:
             clock = self.kind.clock
-            first, last = min(self.clocks), max(self.clocks)
-            hour = clock.time(first) // _HOUR
-            if hour == clock.time(last) // _HOUR:
+            first, last = self.ends()
+            hour = first // _HOUR
+            if hour == last // _HOUR:
                 hours: Mapping[int, int] = {hour: len(self.clocks)}
             else:
                 hours = Counter(time // _HOUR for time in self.times())
             self._span = clock.stamp(first), clock.stamp(last), hours
         return self._span
+
+    def ends(self) -> tuple[int, int]:
+        """Return the earliest and the latest time, in microseconds since 1970."""
+        if self._ends is None:
+            clock, clocks = self.kind.clock, self.clocks
+            if len(clocks) == 1:
+                time = clock.time(clocks[0])
+                self._ends = time, time
+            else:  # Those of one period compare as text.
+                self._ends = clock.time(min(clocks)), clock.time(max(clocks))
+        return self._ends
+
+    def count_in(self, tally: Tally) -> None:
+        """Count them in *tally*, but for names and lines."""
+        tally.count(*self.span(), self.destinations, self.ranks, self.kind.port)
 
     def column(self, name: str) -> Iterable[str | None]:
         """Return what each has of the field *name*, or its flow; what all have alike has no end."""
@@ -184,7 +211,7 @@ class Strip:
                 Hit(
                     "",
                     "",
-                    kind.clock.stamp(clock),
+                    kind.clock.stamp(kind.clock.time(clock)),
                     destination,
                     kind.port or None,
                     kind.interface,

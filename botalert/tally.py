@@ -13,7 +13,7 @@ part, so its count is exact however the parts are grouped, and the k-th hash
 tells how many there were.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress
 from operator import methodcaller
@@ -50,7 +50,7 @@ def rank(item: str) -> int:
     return crc32(_encoded(item)) * _SPREAD & _HASH_MASK
 
 
-def _ranks(items: Iterable[str]) -> list[int]:
+def ranks(items: Iterable[str]) -> list[int]:
     """Give the :func:`rank` of each of many *items*."""
     return [crc * _SPREAD & _HASH_MASK for crc in map(crc32, map(_encoded, items))]
 
@@ -101,11 +101,11 @@ class Distinct:
         if len(own) > MOST_ITEMS:
             self._overflow()
 
-    def count_all(self, items: Sequence[str]) -> None:
-        """Count each of *items* once."""
+    def count_all(self, items: Sequence[str], ranks_of: Callable[[], Sequence[int]]) -> None:
+        """Count each of *items* once; *ranks_of* gives their ranks, if that is asked."""
         own, limit = self._counts, self.limit
         if limit is not None:
-            items = list(compress(items, map(limit.__ge__, _ranks(items))))
+            items = list(compress(items, map(limit.__ge__, ranks_of())))
         for item in items:
             own[item] = own.get(item, 0) + 1
         if len(own) > MOST_ITEMS:
@@ -122,11 +122,11 @@ class Distinct:
     def _overflow(self) -> None:
         """Keep the items of the smallest ranks."""
         self.overflowed = True
-        ranks = _ranks(self._counts)
-        if len(ranks) < KEPT_ITEMS:
+        known = ranks(self._counts)
+        if len(known) < KEPT_ITEMS:
             return
-        limit = self.limit = sorted(ranks)[KEPT_ITEMS - 1]
-        kept = [pair for pair in zip(ranks, self._counts, strict=True) if pair[0] <= limit]
+        limit = self.limit = sorted(known)[KEPT_ITEMS - 1]
+        kept = [pair for pair in zip(known, self._counts, strict=True) if pair[0] <= limit]
         if len(kept) > KEPT_ITEMS:  # Some have the same rank.
             kept = sorted(kept)[:KEPT_ITEMS]
         self._counts = {item: self._counts[item] for _, item in kept}
@@ -244,13 +244,14 @@ class Tally:
         last: datetime,
         hours: Mapping[int, int],
         destinations: Sequence[str],
+        ranks_of: Callable[[], Sequence[int]],
         port: str,
     ) -> None:
         """Count packets to *destinations* and *port*, if there is one; without names and lines."""
         self.packets += len(destinations)
         self._see(first, last)
         add_up(self.hours, hours)
-        self.destinations.count_all(destinations)
+        self.destinations.count_all(destinations, ranks_of)
         if port:
             self.ports.add(port, len(destinations))
 

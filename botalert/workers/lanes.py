@@ -100,9 +100,11 @@ class LaneWriter:
         """Number *kind* in each lane that it has a source of, and tell its frame there."""
         if len(self._numbers) >= _MOST_KINDS:
             self._numbers.clear()
+        # Most signals know a machine by one source.
+        lanes = {source: lane_of(source, self._depth) for source in {s for _, s in kind.targets}}
         targets: dict[int, list[tuple[str, str]]] = {}
         for target in kind.targets:
-            targets.setdefault(lane_of(target[1], self._depth), []).append(target)
+            targets.setdefault(lanes[target[1]], []).append(target)
         known = self._numbers[kind] = []
         for lane, own in targets.items():
             self._number += 1
