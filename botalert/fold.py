@@ -6,7 +6,7 @@ partition of either.  Hits of one source are taken in the order of reading,
 forward only.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 
@@ -90,20 +90,9 @@ class Fold:
             self._unweighed += len(strip.places)
         self._unweighed += len(batch.hits)
         for trace, strips in waiting.items():
-            own = alone.pop(trace, [])
-            taken = None if own else trace.take(strips, is_steady=batch.is_steady)
-            if taken is not None:
-                if len(strips) == 1:
-                    _note(taken, strips[0], batch.lines)
-                else:
-                    for strip in strips:
-                        notes.note_strip(taken, strip, batch.lines)
-                continue
-            for strip in strips:
-                own += strip.hits(batch.lines, trace.rules.values)
-            _add_in_order(trace, own)
+            _go_on(trace, strips, alone.pop(trace, []), batch, notes)
         for trace, hits in alone.items():
-            _add_in_order(trace, hits)
+            _go_on(trace, [], hits, batch, notes)
         notes.write()
 
     def _add_plainly(
@@ -164,9 +153,25 @@ class Fold:
         return seen if isinstance(seen, Tally) else seen.trace(self._log)
 
 
-def _add_in_order(trace: Trace, hits: list[tuple[int, Hit]]) -> None:
-    for _, hit in sorted(hits, key=_PLACE):
-        trace.add(hit)
+def _go_on(
+    trace: Trace,
+    strips: Sequence[Strip],
+    hits: list[tuple[int, Hit]],
+    batch: Batch,
+    notes: "_Notes",
+) -> None:
+    """Take *trace* on by what *batch* has of it: in bulk if that can be, else one by one."""
+    tally = None if hits else trace.take(strips, is_steady=batch.is_steady)
+    if tally is None:
+        for strip in strips:
+            hits += strip.hits(batch.lines, trace.rules.values)
+        for _, hit in sorted(hits, key=_PLACE):
+            trace.add(hit)
+    elif len(strips) == 1:
+        _note(tally, strips[0], batch.lines)
+    else:
+        for strip in strips:
+            notes.note_strip(tally, strip, batch.lines)
 
 
 def _note(tally: Tally, strip: Strip, lines: Mapping[int, str]) -> None:
