@@ -42,6 +42,10 @@ class _Frame(NamedTuple):
     lines: dict[int, str]
 
 
+PlainKinds = dict[Kind, list[tuple[int, tuple[Any, ...]]]]
+"""Kinds as they are written, in each lane that they have a source of."""
+
+
 class LaneWriter:
     """
     Puts hits aside.
@@ -49,11 +53,13 @@ class LaneWriter:
     Args:
         spool: Where.
         depth: How often they were divided before.
+        plain: Remembers how kinds are written; of one depth.
     """
 
-    def __init__(self, spool: Spool, depth: int) -> None:
+    def __init__(self, spool: Spool, depth: int, plain: PlainKinds | None = None) -> None:
         self._spool = spool
         self._depth = depth
+        self._plain = {} if plain is None else plain
         self._numbers: dict[Kind, list[tuple[int, int]]] = {}
         self._number = 0
         self._gathered: list[list[bytes]] = [[] for _ in range(LANES)]
@@ -98,27 +104,18 @@ class LaneWriter:
 
     def _begin(self, kind: Kind, frames: dict[int, _Frame]) -> list[tuple[int, int]]:
         """Number *kind* in each lane that it has a source of, and tell its frame there."""
+        plain = self._plain.get(kind)
+        if plain is None:
+            if len(self._plain) >= _MOST_KINDS:
+                self._plain.clear()
+            plain = self._plain[kind] = _plain_kinds(kind, self._depth)
         if len(self._numbers) >= _MOST_KINDS:
             self._numbers.clear()
-        # Most signals know a machine by one source.
-        lanes = {source: lane_of(source, self._depth) for source in {s for _, s in kind.targets}}
-        targets: dict[int, list[tuple[str, str]]] = {}
-        for target in kind.targets:
-            targets.setdefault(lanes[target[1]], []).append(target)
         known = self._numbers[kind] = []
-        for lane, own in targets.items():
+        for lane, own in plain:
             self._number += 1
             known.append((lane, self._number))
-            frame = frames.setdefault(lane, _Frame({}, [], [], {}))
-            frame.kinds[self._number] = (
-                tuple(own),
-                _plain_time(kind.clock.period.start),
-                kind.address,
-                kind.interface,
-                kind.mac,
-                kind.protocol,
-                kind.port,
-            )
+            frames.setdefault(lane, _Frame({}, [], [], {})).kinds[self._number] = own
         return known
 
     def _flush(self) -> None:
@@ -127,6 +124,17 @@ class LaneWriter:
                 self._extents[lane].append(self._spool.append(marshal.dumps(gathered)))
                 gathered.clear()
         self._gathered_bytes = 0
+
+
+def _plain_kinds(kind: Kind, depth: int) -> list[tuple[int, tuple[Any, ...]]]:
+    # Most signals know a machine by one source.
+    lanes = {source: lane_of(source, depth) for source in {source for _, source in kind.targets}}
+    targets: dict[int, list[tuple[str, str]]] = {}
+    for target in kind.targets:
+        targets.setdefault(lanes[target[1]], []).append(target)
+    begin = _plain_time(kind.clock.period.start)
+    rest = (kind.address, kind.interface, kind.mac, kind.protocol, kind.port)
+    return [(lane, (tuple(own), begin, *rest)) for lane, own in targets.items()]
 
 
 def batches_in(
@@ -142,22 +150,16 @@ def batches_in(
         pieces: Where each part of the logs put some.
         signals: Those of which they are wanted; None for all.
     """
-    clocks: dict[tuple[int, int], Clock] = {}
+    reader = _KindReader(signals)
     for extents in pieces:
         kinds: dict[int, Kind] = {}
         for extent in extents:
             for data in marshal.loads(spool.read(extent)):
                 log, is_steady, new, strips, hits, lines = marshal.loads(data)
-                for number, (targets, start, *rest) in new.items():
-                    own = targets
-                    clock = clocks.get(start)
-                    if clock is None:
-                        begin = _time(start)
-                        clock = clocks[start] = Clock(Period(begin, begin))
-                    if signals is not None:
-                        own = tuple(each for each in targets if each[0] in signals)
-                    if own:
-                        kinds[number] = Kind(own, clock, *rest)
+                for number, plain in new.items():
+                    kind = reader.kind(plain)
+                    if kind is not None:
+                        kinds[number] = kind
                 yield Batch(
                     log,
                     [Strip(kinds[kind], *columns) for kind, *columns in strips if kind in kinds],
@@ -169,6 +171,40 @@ def batches_in(
                     lines,
                     is_steady,
                 )
+
+
+class _KindReader:
+    """
+    Reads kinds; the same one for what several parts of the logs have in common.
+
+    Args:
+        signals: Those that are wanted; None for all.
+    """
+
+    def __init__(self, signals: Collection[str] | None) -> None:
+        self._signals = signals
+        self._kinds: dict[tuple[Any, ...], Kind | None] = {}
+        self._clocks: dict[tuple[int, int], Clock] = {}
+
+    def kind(self, plain: tuple[Any, ...]) -> Kind | None:
+        """Return what :func:`_plain_kinds` wrote as *plain*; None if no signal wants it."""
+        if plain in self._kinds:
+            return self._kinds[plain]
+        if len(self._kinds) >= _MOST_KINDS:
+            self._kinds.clear()
+        targets, begin, *rest = plain
+        if self._signals is not None:
+            targets = tuple(each for each in targets if each[0] in self._signals)
+        kind = Kind(targets, self._clock(begin), *rest) if targets else None
+        self._kinds[plain] = kind
+        return kind
+
+    def _clock(self, plain: tuple[int, int]) -> Clock:
+        clock = self._clocks.get(plain)
+        if clock is None:
+            begin = _time(plain)
+            clock = self._clocks[plain] = Clock(Period(begin, begin))
+        return clock
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

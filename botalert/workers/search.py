@@ -104,6 +104,7 @@ class Search:
         self.counts = LineCounts() if plan.counts else None
         self.findings = Findings(plan.row_of, self._spool)
         self._scanners: dict[int, Scanner] = {}
+        self._chunks_held: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -111,6 +112,8 @@ class Search:
 
     def __exit__(self, *_: object) -> None:
         """Let go of all that is held."""
+        for descriptor in self._chunks_held.values():
+            os.close(descriptor)
         self._held.close()
 
     @property
@@ -153,7 +156,7 @@ class Search:
         first = list(_up_to(SHARED_BYTES, rest)) if self._jobs > 1 else []
         more = next(rest, None) if first else None
         if more is not None:
-            self._share(_chunks(0, chain(first, [more], rest)))
+            self._share(self._chunks(0, chain(first, [more], rest)))
         else:
             self._fold(self._scanner(0).batches(chain(first, rest), self._plan.files[0].log))
 
@@ -206,6 +209,8 @@ class Search:
                 if isinstance(part, Range):
                     self._note(part.file, outcome)
                     self._counter(outcome.file_bytes)
+                else:
+                    os.close(self._chunks_held.pop(part.path))
                 if self.counts is not None and outcome.counts is not None:
                     self.counts.add(outcome.counts)
             folds = (
@@ -236,8 +241,20 @@ class Search:
                 yield from _ranges(number, shape, size)
             else:
                 reading = Reading(self._plan, Range(number))
-                yield from _chunks(number, reading.blocks(self._counter))
+                yield from self._chunks(number, reading.blocks(self._counter))
                 self._note(number, reading)
+
+    def _chunks(self, number: int, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+        """Put *blocks* of the file of that number where workers can read them."""
+        rest = iter(blocks)
+        # Sent through a pipe, they would be copied four times more.
+        while some := list(_up_to(CHUNK_BYTES, rest)):
+            descriptor = os.memfd_create("botalert", os.MFD_CLOEXEC)
+            chunk = Chunk(number, path_of(descriptor), tuple(map(len, some)))
+            self._chunks_held[chunk.path] = descriptor
+            with open(descriptor, "wb", closefd=False) as memory:
+                memory.writelines(some)
+            yield chunk
 
 
 def _done(
@@ -306,12 +323,6 @@ def _ranges(number: int, shape: _Shape, size: int) -> Iterator[Range]:
         yield Range(number, start, end)
         start = end
     yield Range(number, start)
-
-
-def _chunks(number: int, blocks: Iterable[bytes]) -> Iterator[Chunk]:
-    rest = iter(blocks)
-    while some := tuple(_up_to(CHUNK_BYTES, rest)):
-        yield Chunk(number, some)
 
 
 def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:

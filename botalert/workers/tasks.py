@@ -40,10 +40,23 @@ class Range(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Blocks of whole lines of a file, of that number in the plan."""
+    """
+    Blocks of whole lines that only one can read.
+
+    Attributes:
+        file: Of which file they are, by its number in the plan.
+        path: Where they stand in memory, for any process of this user.
+        lengths: How long each is.
+    """
 
     file: int
-    blocks: tuple[bytes, ...]
+    path: str
+    lengths: tuple[int, ...]
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give them."""
+        with open(self.path, "rb") as memory:
+            yield from map(memory.read, self.lengths)
 
 
 class Scanned(NamedTuple):
@@ -117,9 +130,9 @@ def scan_part(plan: Plan, part: Range | Chunk, address: Address) -> Scanned:
     scanner.counts = LineCounts() if plan.counts else None
     log = plan.files[part.file].log
     with Spool.at(address) as spool:
-        writer = LaneWriter(spool, 0)
+        writer = LaneWriter(spool, 0, _REMEMBERED.plain)
         if isinstance(part, Chunk):
-            _write(writer, scanner.batches(part.blocks, log))
+            _write(writer, scanner.batches(part.blocks(), log))
             return Scanned(writer.written(), counts=scanner.counts)
         reading = Reading(plan, part)
         _write(writer, scanner.batches(reading.blocks(), log))
@@ -144,6 +157,7 @@ def _scanner(plan: Plan, file: int) -> Scanner:
         counts = LineCounts() if plan.counts else None
         # Whoever shares a log out knows that its lines are many.
         _REMEMBERED.scanner = Scanner(plan.signals, reader, plan.span, counts, few_lines=0)
+        _REMEMBERED.plain = {}
         _REMEMBERED.key = key
     scanner: Scanner = _REMEMBERED.scanner
     return scanner
