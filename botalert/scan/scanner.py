@@ -90,10 +90,18 @@ class Scanner:
             if not asked & UNTOLD and counted <= COUNTED:
                 self._kernel = kernel
 
-    def batches(self, blocks: Iterable[bytes], log: str = "") -> Iterator[Batch]:
-        """Give the hits in *blocks* of *log*: of whole lines; only the last may lack its end."""
+    def batches(
+        self, blocks: Iterable[bytes], log: str = "", *, is_later: bool = False
+    ) -> Iterator[Batch]:
+        """
+        Give the hits in *blocks* of *log*: of whole lines; only the last may lack its end.
+
+        Where *is_later* tells that all that was scanned before stands before
+        this, what became evidence of it need not be given again; unless what
+        stands between may have made tallies begin anew.
+        """
         hits: list[tuple[int, Hit]] = []
-        if self._rows is not None:
+        if self._rows is not None and (self._rules or not is_later):
             self._rows.renew()
         for block in blocks:
             lines = self._wanted(block)

@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 from botalert.errors import BotalertError
@@ -156,7 +156,7 @@ class Search:
         first = list(_up_to(SHARED_BYTES, rest)) if self._jobs > 1 else []
         more = next(rest, None) if first else None
         if more is not None:
-            self._share(self._chunks(0, chain(first, [more], rest)))
+            self._share(self._chunks(0, count(), chain(first, [more], rest)))
         else:
             self._fold(self._scanner(0).batches(chain(first, rest), self._plan.files[0].log))
 
@@ -236,25 +236,31 @@ class Search:
         # An archive is unpacked by one process; if there are too few of them for
         # all, this one unpacks for the others.
         are_spread = sum(shape.is_packed for shape in shapes) >= self._jobs
+        numbers = count()
         for number, shape in enumerate(shapes):
             if shape.is_file and (are_spread or not shape.is_packed):
-                yield from _ranges(number, shape, size)
+                yield from _ranges(number, numbers, shape, size)
             else:
                 reading = Reading(self._plan, Range(number))
-                yield from self._chunks(number, reading.blocks(self._counter))
+                yield from self._chunks(number, numbers, reading.blocks(self._counter))
                 self._note(number, reading)
 
-    def _chunks(self, number: int, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+    def _chunks(
+        self, file: int, numbers: Iterator[int], blocks: Iterable[bytes]
+    ) -> Iterator[Chunk]:
         """Put *blocks* of the file of that number where workers can read them."""
         rest = iter(blocks)
-        # Sent through a pipe, they would be copied four times more.
-        while some := list(_up_to(CHUNK_BYTES, rest)):
+        for first in rest:
+            # Sent through a pipe, they would be copied four times more; held until
+            # there are enough of them, each would get memory that the kernel has
+            # to clear first, which takes as long as to unpack it.
             descriptor = os.memfd_create("botalert", os.MFD_CLOEXEC)
-            chunk = Chunk(number, path_of(descriptor), tuple(map(len, some)))
-            self._chunks_held[chunk.path] = descriptor
+            path = path_of(descriptor)
+            self._chunks_held[path] = descriptor
             with open(descriptor, "wb", closefd=False) as memory:
-                memory.writelines(some)
-            yield chunk
+                some = chain([first], _up_to(CHUNK_BYTES - len(first), rest))
+                lengths = tuple(map(memory.write, some))
+            yield Chunk(file, next(numbers), path, lengths)
 
 
 def _done(
@@ -316,13 +322,13 @@ def _shape_of(path: str) -> _Shape:
     return _Shape(True, unpack.is_packed(path), size)
 
 
-def _ranges(number: int, shape: _Shape, size: int) -> Iterator[Range]:
+def _ranges(file: int, numbers: Iterator[int], shape: _Shape, size: int) -> Iterator[Range]:
     """Divide a file; who reads the last range reads what is added meanwhile, too."""
     start = 0
     while not shape.is_packed and (end := start + size) < shape.size:
-        yield Range(number, start, end)
+        yield Range(file, next(numbers), start, end)
         start = end
-    yield Range(number, start)
+    yield Range(file, next(numbers), start)
 
 
 def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -30,11 +30,13 @@ class Range(NamedTuple):
 
     Attributes:
         file: The file's number in the plan.
+        number: Counts the parts of all logs, in the order of reading.
         start: Where the range begins.
         end: Where it ends; None for the file's end.
     """
 
     file: int
+    number: int = 0
     start: int = 0
     end: int | None = None
 
@@ -45,11 +47,13 @@ class Chunk(NamedTuple):
 
     Attributes:
         file: Of which file they are, by its number in the plan.
+        number: Counts the parts of all logs, in the order of reading.
         path: Where they stand in memory, for any process of this user.
         lengths: How long each is.
     """
 
     file: int
+    number: int
     path: str
     lengths: tuple[int, ...]
 
@@ -96,9 +100,9 @@ class Reading:
 
     def blocks(self, counter: Counter | None = None) -> Iterator[bytes]:
         """Give the blocks; tell *counter* how much of the file each is."""
-        number, start, end = self._part
+        file, _, start, end = self._part
         try:
-            with opened_by_hand(self._plan.files[number], self._plan.span) as stream:
+            with opened_by_hand(self._plan.files[file], self._plan.span) as stream:
                 lines: Stream = stream
                 if start or end is not None:
                     lines = LineRange(cast(SeekableStream, stream), start, end)
@@ -129,13 +133,14 @@ def scan_part(plan: Plan, part: Range | Chunk, address: Address) -> Scanned:
     scanner = _scanner(plan, part.file)
     scanner.counts = LineCounts() if plan.counts else None
     log = plan.files[part.file].log
+    is_later, _REMEMBERED.number = part.number > _REMEMBERED.number, part.number
     with Spool.at(address) as spool:
         writer = LaneWriter(spool, 0, _REMEMBERED.plain)
         if isinstance(part, Chunk):
-            _write(writer, scanner.batches(part.blocks(), log))
+            _write(writer, scanner.batches(part.blocks(), log, is_later=is_later))
             return Scanned(writer.written(), counts=scanner.counts)
         reading = Reading(plan, part)
-        _write(writer, scanner.batches(reading.blocks(), log))
+        _write(writer, scanner.batches(reading.blocks(), log, is_later=is_later))
         lanes = writer.written()
     return Scanned(lanes, reading.read_bytes, reading.file_bytes, scanner.counts, reading.fault)
 
@@ -158,6 +163,7 @@ def _scanner(plan: Plan, file: int) -> Scanner:
         # Whoever shares a log out knows that its lines are many.
         _REMEMBERED.scanner = Scanner(plan.signals, reader, plan.span, counts, few_lines=0)
         _REMEMBERED.plain = {}
+        _REMEMBERED.number = -1
         _REMEMBERED.key = key
     scanner: Scanner = _REMEMBERED.scanner
     return scanner
