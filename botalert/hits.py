@@ -21,6 +21,7 @@ from botalert.times import HOUR_SECONDS, Period, microseconds
 from botalert.windows import MICROSECONDS
 
 _HOUR = HOUR_SECONDS * MICROSECONDS
+_MICROSECOND = timedelta(microseconds=1)
 _MOST_REMEMBERED = 1 << 16
 
 
@@ -30,15 +31,18 @@ class Clock:
 
     Attributes:
         period: The period.
+        start: When it begins, in microseconds since 1970.
+        offset: Its offset from UTC, in microseconds.
         day: The ordinal of its day.
     """
 
-    __slots__ = ("_known", "_start", "day", "period")
+    __slots__ = ("_known", "day", "offset", "period", "start")
 
     def __init__(self, period: Period) -> None:
         self.period = period
         self.day = period.start.toordinal()
-        self._start = round(period.start.timestamp()) * MICROSECONDS
+        self.start = round(period.start.timestamp()) * MICROSECONDS
+        self.offset = (period.start.utcoffset() or timedelta(0)) // _MICROSECOND
         # Rows come in order: many have the clock of the one before.
         self._known: dict[str, int] = {}
 
@@ -50,7 +54,7 @@ class Clock:
             seconds = 0
             for part in whole.split(":"):
                 seconds = seconds * 60 + int(part)
-            time = self._start + seconds * MICROSECONDS + microseconds(fraction)
+            time = self.start + seconds * MICROSECONDS + microseconds(fraction)
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[text] = time
@@ -65,7 +69,7 @@ class Clock:
 
     def stamp(self, time: int) -> datetime:
         """Return the moment of *time*, aware, with the period's offset."""
-        return self.period.start + timedelta(microseconds=time - self._start)
+        return self.period.start + timedelta(microseconds=time - self.start)
 
 
 class Kind:

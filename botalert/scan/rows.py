@@ -116,7 +116,8 @@ class Rows:
         self._clocks: list[str] = []
         self._destinations: list[str] = []
         self._source_ports: list[str] = []
-        self._blocks: list[tuple[int, Sequence[bytes]]] = []
+        self._firsts: list[int] = []
+        self._blocks: list[Sequence[bytes]] = []
         self._end: tuple[Clock, str] | None = None
         self._new_kinds = 0
 
@@ -141,7 +142,8 @@ class Rows:
         addresses = self._addresses(texts)
         if None in groups or None in addresses:
             self._look_into(groups, keys, rows, addresses, lines)
-        self._blocks.append((len(self._grouped), lines))
+        self._firsts.append(len(self._grouped))
+        self._blocks.append(lines)
         self._grouped += groups  # type: ignore[arg-type]
         self._clocks += map(_clock, rows)
         self._destinations += addresses  # type: ignore[arg-type]
@@ -170,7 +172,7 @@ class Rows:
             self._groups.clear()
             self._shared.clear()
         self._grouped, self._clocks, self._destinations = [], [], []
-        self._source_ports, self._blocks = [], []
+        self._source_ports, self._firsts, self._blocks = [], [], []
         self._new_kinds = 0
         return Taken(strips, odd, lines, is_steady, packets)
 
@@ -212,8 +214,8 @@ class Rows:
         return all(map(le, texts, islice(texts, 1, None)))
 
     def _line(self, place: int) -> bytes:
-        first, lines = self._blocks[bisect_right(self._blocks, place, key=itemgetter(0)) - 1]
-        return lines[place - first]
+        block = bisect_right(self._firsts, place) - 1
+        return self._blocks[block][place - self._firsts[block]]
 
     def _look_into(
         self,

@@ -42,6 +42,11 @@ class _Frame(NamedTuple):
     lines: dict[int, str]
 
 
+def _begun(frames: dict[int, _Frame], lane: int) -> _Frame:
+    frame = frames[lane] = _Frame({}, [], [], {})
+    return frame
+
+
 PlainKinds = dict[Kind, list[tuple[int, tuple[Any, ...]]]]
 """Kinds as they are written, in each lane that they have a source of."""
 
@@ -78,7 +83,7 @@ class LaneWriter:
         for strip in batch.strips:
             known = self._numbers.get(strip.kind)
             for lane, number in known or self._begin(strip.kind, frames):
-                frame = frames.get(lane) or frames.setdefault(lane, _Frame({}, [], [], {}))
+                frame = frames.get(lane) or _begun(frames, lane)
                 places = strip.places
                 frame.strips.append(
                     (number, places, strip.clocks, strip.destinations, strip.source_ports)
@@ -88,7 +93,8 @@ class LaneWriter:
                         break
                     frame.lines[place] = lines[place]
         for place, hit in batch.hits:
-            frame = frames.setdefault(lane_of(hit.source, self._depth), _Frame({}, [], [], {}))
+            lane = lane_of(hit.source, self._depth)
+            frame = frames.get(lane) or _begun(frames, lane)
             frame.hits.append((place, _plain(hit)))
         for lane, frame in frames.items():
             data = marshal.dumps((batch.log, batch.is_steady, *frame))
@@ -115,7 +121,8 @@ class LaneWriter:
         for lane, own in plain:
             self._number += 1
             known.append((lane, self._number))
-            frames.setdefault(lane, _Frame({}, [], [], {})).kinds[self._number] = own
+            frame = frames.get(lane) or _begun(frames, lane)
+            frame.kinds[self._number] = own
         return known
 
     def _flush(self) -> None:
@@ -127,14 +134,16 @@ class LaneWriter:
 
 
 def _plain_kinds(kind: Kind, depth: int) -> list[tuple[int, tuple[Any, ...]]]:
-    # Most signals know a machine by one source.
-    lanes = {source: lane_of(source, depth) for source in {source for _, source in kind.targets}}
+    begin = (kind.clock.start, kind.clock.offset)
+    rest = (begin, kind.address, kind.interface, kind.mac, kind.protocol, kind.port)
+    sources = {source for _, source in kind.targets}
+    if len(sources) == 1:  # As nearly always: most signals know a machine by one.
+        return [(lane_of(sources.pop(), depth), (kind.targets, *rest))]
+    lanes = {source: lane_of(source, depth) for source in sources}
     targets: dict[int, list[tuple[str, str]]] = {}
     for target in kind.targets:
         targets.setdefault(lanes[target[1]], []).append(target)
-    begin = _plain_time(kind.clock.period.start)
-    rest = (kind.address, kind.interface, kind.mac, kind.protocol, kind.port)
-    return [(lane, (tuple(own), begin, *rest)) for lane, own in targets.items()]
+    return [(lane, (tuple(own), *rest)) for lane, own in targets.items()]
 
 
 def batches_in(
