@@ -106,8 +106,6 @@ class Rows:
         self._every_line = every_line
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._outside = {each: _Group(each) for each in Outside}
-        # One object for each text: the same few are compared all the time.
-        self._shared: dict[str, str] = {}
         # What is no IPv4 address, and the address that it is.
         self._known: Memory[str, str | None] = Memory()
         # Of each row its group and what else is counted, and of each block its
@@ -170,7 +168,6 @@ class Rows:
         strips = list(self._strips(groups, lines, every_line=every_line))
         if len(self._groups) > _MOST_KINDS:
             self._groups.clear()
-            self._shared.clear()
         self._grouped, self._clocks, self._destinations = [], [], []
         self._source_ports, self._firsts, self._blocks = [], [], []
         self._new_kinds = 0
@@ -239,19 +236,8 @@ class Rows:
         kind = self._classifier.kind_of(row, line)
         group = self._outside[kind] if isinstance(kind, Outside) else _Group(kind)
         self._new_kinds += 1
-        self._groups[self._interned(key)] = group
+        self._groups[key] = group
         return group
-
-    def _interned(self, key: tuple[object, ...]) -> tuple[object, ...]:
-        """Return *key* of texts that are shared: so they are compared where the cache has them."""
-        return tuple(
-            self._shared.setdefault(part, part)
-            if isinstance(part, str)
-            else self._interned(part)
-            if isinstance(part, tuple)
-            else part
-            for part in key
-        )
 
     def _addresses(self, texts: list[str]) -> Sequence[str | None]:
         """Give the addresses that *texts* are, None for what is none."""
