@@ -197,7 +197,7 @@ class Trace:
         if newest - begin > self.rules.least_silence or (latest is not None and day < latest.day):
             return None
         if not self.pieces:
-            self._begin(0)
+            self._begin()
         tally = self.pieces[-1].tally
         for strip in strips:
             strip.count_in(tally)
@@ -264,15 +264,15 @@ class Trace:
         elif moment is not None and self.latest is not None and not self.is_done:
             gap = moment.time - self.latest.time
             if gap > self.rules.least_silence:
-                self._begin(gap)
+                self._begin(gap, moment)
         if not self.pieces:
-            self._begin(0)
+            self._begin()
         if moment is not None:
             self.last = moment
             self.latest = counting(moment, self.latest)
 
-    def _begin(self, gap: int) -> None:
-        """Begin a piece after a silence."""
+    def _begin(self, gap: int = 0, moment: Moment | None = None) -> None:
+        """Begin a piece, at *moment* after a silence."""
         self.is_changed = True
         self.is_met = self.is_done = False
         tries: list[Try] = []
@@ -280,7 +280,8 @@ class Trace:
             self.pieces = []  # What was before no longer counts.
         elif gap <= self.rules.silence:
             for starts, progress in self._open():
-                # Those that know the same go on as one.
+                # Those that know the same, but for what no window reaches, go on as one.
+                progress.settle(moment and moment.time)
                 is_alike = tries and tries[-1].progress.parts() == progress.parts()
                 before = tries.pop().starts if is_alike else ()
                 tries.append(Try((*before, *starts), progress))

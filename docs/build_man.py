@@ -190,7 +190,7 @@ def page(name: str) -> str:
         system_config=arguments.SYSTEM_CONFIG,
         statuses=arguments.EXIT_STATUSES,
         when=times.WHEN_HELP,
-        sample_table=output.detection_table([_sample()], UTC, None),
+        sample_table=output.detection_table([output.detection_row(_sample(), UTC)], None),
         csv_columns=output.DETECTION_COLUMNS,
         default_options=_options_of(options.DEFAULT),
         log_options=_options_of(options.LOG),

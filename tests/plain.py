@@ -5,9 +5,9 @@ from typing import Any
 
 from botalert.course import Course, Seen, Tallies
 from botalert.model import Hit
-from botalert.packing import packed_any, unpacked_any
+from botalert.packing import packed_course, unpacked_course
 from botalert.tally import Tally
-from botalert.windows import Moment, Rules, Stage
+from botalert.windows import Rules
 
 NO_RULES: Mapping[str, Rules] = {}
 
@@ -30,23 +30,24 @@ def fold(hits: Iterable[Hit], rules: Mapping[str, Rules] = NO_RULES, log: str = 
 
 def told(tallies: Tallies) -> dict[tuple[str, str], Any]:
     """Say of each of *tallies* all that a run would make of it."""
-    return {key: _told(seen) for key, seen in tallies.items()}
+    return {key: told_of(seen) for key, seen in tallies.items()}
 
 
-def _told(seen: Seen) -> Any:
+def told_of(seen: Seen) -> Any:
+    """Say all that a run would make of *seen*."""
     if isinstance(seen, Tally):
         return seen
-    course = unpacked_any(packed_any(seen), seen.rules)
-    assert isinstance(course, Course)
+    course = unpacked_course(packed_course(seen), seen.rules)
+    found = course.episodes()
     course.settle()
     kept = [
-        (log, piece.episode, piece.stage.is_met, piece.tally, *_when(piece.stage))
-        for log, pieces in sorted(course.logs.items())
-        for piece in pieces
+        (
+            log,
+            # Where all that follows is only counted, nobody asks when it came.
+            *(() if trace.is_done else (trace.last, trace.latest)),
+            [(piece.episode, bool(piece.met), piece.tally, piece.begin) for piece in trace.pieces],
+            [each.progress.parts() for each in trace.tries],
+        )
+        for log, trace in sorted(course.logs.items())
     ]
-    return course.ended, course.episode(), kept
-
-
-def _when(stage: Stage) -> tuple[Moment | None, ...]:
-    """Say from when to when something that is not met was seen."""
-    return () if stage.is_met else (stage.first, stage.last, stage.latest)
+    return course.ended, found, kept

@@ -115,6 +115,7 @@ def test_scan_prints_what_the_signals_find_as_json(place):
         "packets": 3,
         "first_seen": "2026-11-20T10:00:00+00:00",
         "last_seen": "2026-11-20T10:00:05+00:00",
+        "hours": {"2026-11-20T10": 3},
         "destinations": {"198.51.100.2": 2, "198.51.100.1": 1},
         "destination_count": 2,
         "ports": {"25": 3},

@@ -2,19 +2,26 @@
 
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge import BEGIN, DAY, Line, Logs, hit_of, judged_episodes, silence_of, thresholds
+from plain import told_of
 
 from botalert.config.thresholds import read_threshold
-from botalert.course import Course, weight
+from botalert.course import Course, Trace
+from botalert.fold import Fold
+from botalert.hits import Batch, Clock, Kind, Strip
+from botalert.model import Hit
 from botalert.packing import packed_course, tallies_in, unpacked_course
 from botalert.tally import Tally, merged
-from botalert.windows import STAMP, UPTIME, Rules, heads, tracks
+from botalert.times import Period
+from botalert.windows import MOST_GROUPS, STAMP, UPTIME, Rules
 
 RETAIN = 3 * DAY
 REALERTS = [3600, DAY, 2 * DAY, 5 * DAY]
@@ -37,13 +44,6 @@ def expected(rules: Rules, realert: int | None, logs: Logs) -> Expected:
     }
 
 
-def course_of(rules: Rules, log: str, lines: Sequence[Line]) -> Course:
-    course = Course(rules)
-    for line in lines:
-        course.add(hit_of(line, repr(line)), log)
-    return course
-
-
 def told(course: Course) -> Expected:
     """Give what *course* says of itself."""
     found = {episode.number: episode.tally for episode in course.episodes()}
@@ -64,29 +64,22 @@ def repacked(draw, course: Course) -> Course:
     return unpacked_course(packed_course(course), course.rules)
 
 
-def scanned(draw, rules: Rules, logs: Logs) -> Course:
-    """Cut each log into parts and merge neighbours in any order."""
-    parts = [
-        repacked(draw, course_of(rules, log, piece))
-        for log, lines in logs.items()
-        for piece in cut(draw, lines, 3)
-    ]
-    parts = parts or [Course(rules)]
-    while len(parts) > 1:
-        at = draw(st.integers(0, len(parts) - 2))
-        later = parts.pop(at + 1)
-        parts[at].merge(later)
-        parts[at] = repacked(draw, parts[at])
-    return parts[0]
+def take(draw, course: Course, logs: Logs) -> Course:
+    """Let *course* go on through *logs*, one after the other, stored at times."""
+    for log, lines in logs.items():
+        for piece in cut(draw, lines, 3):
+            for line in piece:
+                course.add(hit_of(line, repr(line)), log)
+            course = repacked(draw, course)
+    return course
 
 
-def run(draw, rules: Rules, known: Course, logs: Logs) -> tuple[Course, Expected]:
-    """Take in what is new in *logs*, as the state file does; tell of what it alerts."""
-    whole = repacked(draw, known)
-    whole.merge(scanned(draw, rules, logs))
-    found = told(whole)
-    whole.settle()
-    return whole, found
+def run(draw, course: Course, logs: Logs) -> tuple[Course, Expected]:
+    """Take in what is new in *logs*, as the daily job does; tell of what it alerts."""
+    course = take(draw, repacked(draw, course), logs)
+    found = told(course)
+    course.settle()
+    return course, found
 
 
 @st.composite
@@ -128,7 +121,7 @@ def judge_some_logs(draw, realerts: Sequence[int | None], *, is_steady: bool) ->
     rules, realert = rules_for(draw, realerts)
     names = "abc"[: draw(st.integers(1, 3))]
     logs = {name: draw(one_log(rules, is_steady=is_steady)) for name in names}
-    assert told(scanned(draw, rules, logs)) == expected(rules, realert, logs)
+    assert told(take(draw, Course(rules), logs)) == expected(rules, realert, logs)
 
 
 @settings(max_examples=300, deadline=None)
@@ -148,7 +141,7 @@ def test_runs_change_nothing(data: st.DataObject) -> None:
     whole = Course(rules)
     for number in range(4):
         new = {log: cuts[number] for log, cuts in pieces.items() if number < len(cuts)}
-        whole, _ = run(data.draw, rules, whole, new)
+        whole, _ = run(data.draw, whole, new)
     assert told(whole) == expected(rules, None, logs)
 
 
@@ -179,7 +172,7 @@ def test_runs_change_no_episode(data: st.DataObject) -> None:
             log: [line for line in lines if begin <= line.seconds < end]
             for log, lines in logs.items()
         }
-        whole, told_now = run(data.draw, rules, whole, new)
+        whole, told_now = run(data.draw, whole, new)
         found.update(told_now)
     assert found == expected(rules, realert, logs)
     assert told(whole) == dict([max(found.items())] if found else [])
@@ -188,12 +181,103 @@ def test_runs_change_no_episode(data: st.DataObject) -> None:
         assert sum(each.packets for each in tallies_in(text, number)) == tally.packets
 
 
+# In bulk.
+
+
+def clock_of(line: Line) -> Clock:
+    day = datetime.fromtimestamp(line.seconds, UTC).replace(hour=0, minute=0, second=0)
+    return Clock(Period(day, day + timedelta(days=1)))
+
+
+def batches(draw, rules: Rules, lines: list[Line]) -> Iterator[tuple[list[Line], Batch]]:
+    """
+    Cut *lines* into batches of a log: most as strips of a few kinds, others one by one.
+
+    What a kind has alike are its port and, of its own choice, nothing else;
+    destinations are the first of a line's values, as in :func:`hit_of`.
+    """
+    before: tuple[int, float] | None = None
+    clocks: dict[datetime, Clock] = {}
+    for some in cut(draw, lines, 5):
+        strips: dict[tuple[datetime, str], list[int]] = {}
+        hits: list[tuple[int, Hit]] = []
+        stamped: list[Line] = []
+        for place, line in enumerate(some):
+            is_plain = line.clock == STAMP and line.repeat == 1 and line.values[:1] != (None,)
+            if is_plain and rules.values in (("DST",), ("DST", "DPT")) and draw(st.integers(0, 6)):
+                clock = clock_of(line)
+                clocks.setdefault(clock.period.start, clock)
+                port = line.values[1] if len(line.values) > 1 else None
+                strips.setdefault((clock.period.start, port or ""), []).append(place)
+                stamped.append(line)
+            else:
+                hits.append((place, hit_of(line, repr(line))))
+        seen = [*([] if before is None else [before]), *((1, each.seconds) for each in stamped)]
+        days = {datetime.fromtimestamp(seconds, UTC).toordinal() for _, seconds in seen}
+        is_steady = seen == sorted(seen) and len(days) < 2
+        before = (1, stamped[-1].seconds) if stamped else before
+        yield (
+            some,
+            Batch(
+                "log",
+                [
+                    strip_of(clocks[day], port, places, some)
+                    for (day, port), places in strips.items()
+                ],
+                hits,
+                {place: repr(line) for place, line in enumerate(some)},
+                is_steady=is_steady and draw(st.booleans()),
+            ),
+        )
+
+
+def strip_of(clock: Clock, port: str, places: list[int], lines: Sequence[Line]) -> Strip:
+    own = [lines[place] for place in places]
+    stamps = [datetime.fromtimestamp(line.seconds, UTC) for line in own]
+    return Strip(
+        Kind((("x", "192.168.1.10"),), clock, "192.168.1.10", "eth1", None, "TCP", port),
+        places,
+        [f"{stamp:%H:%M:%S}" for stamp in stamps],
+        [line.values[0] or "" for line in own],
+        ["" for _ in own],
+    )
+
+
+def as_told(seen: Any) -> Any:
+    """Say what a run would make of it; where hits carry their port, leave ports out."""
+    for trace in seen.logs.values():
+        for piece in trace.pieces:
+            piece.tally.ports = Tally().ports
+    return told_of(seen)
+
+
+IN_BULK = ["2 DST in 1m", "3 DST per DPT in 2h", "3 DST", "2 DPT per DST in 1d\n4 DST in 9d"]
+IN_BULK += ["2 days in 3d\n5 DST", "3 packets in 90s", "2 packets per DPT in 5m"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_hits_in_bulk_are_hits_one_by_one(data: st.DataObject) -> None:
+    """However they are cut into batches, and divided into kinds and single ones."""
+    draw = data.draw
+    realert = draw(st.sampled_from([None, *REALERTS]))
+    rules = Rules(read_threshold(draw(st.sampled_from(IN_BULK))), RETAIN, realert)
+    lines = draw(one_log(rules, is_steady=draw(st.booleans())))
+    plain, fold = Course(rules), Fold({"x": rules})
+    for some, batch in batches(draw, rules, lines):
+        fold.add(batch)
+        for line in some:
+            plain.add(hit_of(line, repr(line)), "log")
+    if lines:
+        (seen,) = fold.seen.values()
+        assert as_told(seen) == as_told(plain)
+
+
 # Memory.
 
 SCANS = [
     "20 DST per DPT in 5m\n15 DPT per DST in 5m",
     "15 DPT per DST\n20 DST per DPT",
-    "all: 20 DST per DPT in 5m, 15 DPT per DST in 5m, 3 days in 9d",
 ]
 
 
@@ -208,6 +292,12 @@ def scan(rules: Rules, numbers: range) -> Course:
     return course
 
 
+def weight_of(course: Course) -> int:
+    fold = Fold({})
+    fold.seen["x", "y"] = course
+    return fold.weight()
+
+
 @pytest.mark.parametrize("threshold", SCANS)
 def test_what_is_remembered_of_a_source_is_bounded(threshold: str) -> None:
     """However many destinations and ports it has."""
@@ -216,14 +306,14 @@ def test_what_is_remembered_of_a_source_is_bounded(threshold: str) -> None:
     for most in (30_000, 60_000):
         course = scan(rules, range(most))
         assert course.episode() is None
-        weights.append(weight({("x", "y"): course}))
+        weights.append(weight_of(course))
         sizes.append(len(packed_course(course)))
-        (piece,) = course.logs["log"]
-        assert max(map(len, piece.stage._tracks.groups)) == tracks.MOST_GROUPS
+        ((progress,),) = [[each.progress for each in course.trace("log").tries]]
+        assert max(len(groups) for groups in progress.parts()[1]) == MOST_GROUPS
         course.settle()
         settled.append(len(packed_course(course)))
-    assert weights[1] < 1.1 * weights[0] < 40_000
-    assert sizes[1] < 1.1 * sizes[0] < 4_000_000
+    assert weights[1] < 1.1 * weights[0] < 10_000
+    assert sizes[1] < 1.1 * sizes[0] < 2_000_000
     assert settled[1] < 1.1 * settled[0] < 2_000_000
 
 
@@ -235,45 +325,66 @@ def test_what_no_window_reaches_is_forgotten_between_runs() -> None:
     assert len(packed_course(course)) < 5000
 
 
-def test_weight_tells_how_much_memory_is_taken() -> None:
-    """A ledger goes by it."""
-    rules = Rules(read_threshold(SCANS[0]), RETAIN, None)
+def groups(number: int) -> list[Course]:
+    return [scan(Rules(read_threshold(SCANS[0]), RETAIN, None), range(number))]
+
+
+def newcomers(number: int) -> list[Course]:
+    rules = Rules(read_threshold("9 DST in 1h"), RETAIN, None)
+    return [scan(rules, range(n, n + 3)) for n in range(number)]
+
+
+@pytest.mark.parametrize("make", [groups, newcomers])
+def test_weight_tells_how_much_memory_is_taken(make: Callable[[int], list[Course]]) -> None:
+    """A fold that holds too much is divided by it."""
     tracemalloc.start()
     try:
-        course = scan(rules, range(20_000))
+        courses = make(10_000)
         held = tracemalloc.get_traced_memory()[0] / 1024
     finally:
         tracemalloc.stop()
-    assert 0.5 * held < weight({("x", "y"): course}) < 2 * held
+    assert 0.4 * held < sum(map(weight_of, courses)) < 2.5 * held
 
 
-def merging_seconds(parts: Sequence[Course]) -> float:
-    """Merge *parts*, one after the other; tell how long that took."""
-    begin = time.process_time()
-    for part in parts[1:]:
-        parts[0].merge(part)
-    assert parts[0].episode() is None
-    return time.process_time() - begin
+def test_a_log_is_taken_in_linear_time() -> None:
+    """What is known of a source does not make its next packet slower."""
+    rules = Rules(read_threshold("20 DST per DPT in 5m\n900 packets in 1s"), RETAIN, 3600)
 
-
-def test_many_parts_merge_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of those before does not grow for ever."""
-    for module in (heads, tracks):
-        monkeypatch.setattr(module, "MOST_GROUPS", 64)
-    rules = Rules(read_threshold(SCANS[0]), RETAIN, None)
-
-    def seconds(parts: int) -> float:
-        return merging_seconds([scan(rules, range(n, n + 99)) for n in range(0, 99 * parts, 99)])
-
-    assert seconds(400) < 8 * seconds(100) + 0.1
-
-
-def test_parts_that_often_came_near_merge_in_linear_time() -> None:
-    """Each time that one of two measures held is looked at once."""
-    rules = Rules(read_threshold("all: 3 DST in 1m, 5 packets in 1m"), RETAIN, None)
-
-    def seconds(bursts: int) -> float:
-        lines = [Line(STAMP, BEGIN + 200 * n, (dst,)) for n in range(bursts) for dst in "abc"]
-        return merging_seconds([scan(rules, range(1)), course_of(rules, "log", lines)])
+    def seconds(number: int) -> float:
+        begin = time.process_time()
+        trace = Trace(rules)
+        for n in range(number):
+            trace.add(hit_of(Line(STAMP, BEGIN + 4000 * n, (str(n), str(n // 7))), "x"))
+        assert not trace.is_met
+        return time.process_time() - begin
 
     assert seconds(8000) < 8 * seconds(2000) + 0.1
+
+
+def test_evidence_and_names_are_the_first_as_read() -> None:
+    """Of several kinds in one batch, whichever comes first."""
+    clock = Clock(Period(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)))
+    target = (("x", "192.168.1.10"),)
+    strips = [
+        Strip(
+            Kind(target, clock, "192.168.1.10", interface, mac, "TCP", port),
+            places,
+            ["10:00:00" for _ in places],
+            ["198.51.100.1" for _ in places],
+        )
+        for interface, mac, port, places in [
+            ("eth2", "02:00:00:00:00:02", "25", [1, 4, 8, 9, 10, 11]),
+            ("eth1", "02:00:00:00:00:01", "80", [0, 2, 3, 5]),
+        ]
+    ]
+    hit = Hit("x", "192.168.1.10", None, None, None, "eth3", None, 1, "line 6")
+    lines = {place: f"line {place}" for place in (0, 1, 2, 3, 4, 5, 8, 9, 10)}
+    for rules in ({}, {"x": Rules(read_threshold("99 packets"), RETAIN, None)}):
+        fold = Fold(rules)
+        fold.add(Batch("log", strips, [(6, hit)], lines, is_steady=True))
+        (seen,) = fold.seen.values()
+        tally = seen if isinstance(seen, Tally) else seen.trace("log").pieces[0].tally
+        assert tally.packets == 11
+        assert tally.evidence == tuple(f"line {place}" for place in range(5))
+        assert tally.interfaces == ("eth1", "eth2", "eth3")
+        assert tally.macs == ("02:00:00:00:00:01", "02:00:00:00:00:02")

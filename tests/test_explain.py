@@ -98,26 +98,15 @@ def test_the_line_is_told_at_which_the_threshold_was_met():
 
 
 def test_how_far_it_got_is_told_for_each_measure():
-    """Of alternatives, of parts of one, and of the group that got furthest."""
-    signal = signal_of("5 DST in 1h\nall: 2 packets in 1m, 2 DST\n20 DST per DPT in 5m\n3 days")
+    """Of alternatives, and of the group that got furthest."""
+    signal = signal_of("5 DST in 1h\n2 packets in 1m\n20 DST per DPT in 5m\n3 days")
     spots = [(0, "a", "23"), (2, "a", "25"), (4, "b", "25"), (70, "a", "25")]
     hits = [hit_at(NOON + HOUR / 60 * minute, dst, port) for minute, dst, port in spots]
     assert followed(signal, hits)[1] == [
         "does not fire: 2 of 5 destinations within an hour, at line 3; "
-        "or 1 of 2 packets within a minute, at line 1 and 2 of 2 destinations, at line 3; "
+        "or 1 of 2 packets within a minute, at line 1; "
         "or 2 of 20 destinations for one port within 5 minutes (25), at line 3; "
         "or 1 of 3 days, at line 1"
-    ]
-
-
-def test_parts_that_were_met_one_after_the_other_are_told_of():
-    """They must hold at one moment."""
-    signal = signal_of("all: 2 packets in 1m, 2 DST in 1h")
-    minutes = [(0, "a"), (1, "a"), (60, "a"), (62, "b")]
-    hits = [hit_at(NOON + HOUR / 60 * minute, dst) for minute, dst in minutes]
-    assert followed(signal, hits)[1] == [
-        "does not fire: 2 of 2 packets within a minute, at line 2 and "
-        "2 of 2 destinations within an hour, at line 4, but not at one moment"
     ]
 
 

@@ -28,7 +28,6 @@ from botalert.errors import (
     TryAgainError,
 )
 from botalert.model import Hit
-from botalert.packing import packed
 from botalert.state import file as state
 from botalert.state.file import BATCH, Found, State
 from botalert.state.schema import APPLICATION_ID, MIGRATIONS
@@ -41,13 +40,20 @@ SIGNALS = ("smtp", "telnet")
 
 
 def found(*keys: tuple[str, str], packets: int = 1) -> list[Found]:
-    """Make tallies of (signal, source) pairs."""
-    tallies = {}
+    """Make what a run records of (signal, source) pairs."""
+    rows = []
     for signal, source in keys:
-        tallies[signal, source] = tally = Tally()
+        tally = Tally()
         hit = Hit(signal, source, NOW, "198.51.100.52", "25", "eth1", None, packets, "a line")
         tally.add(hit)
-    return list(tallies.items())
+        rows.append(state.row_of(signal, source, tally)[1])
+    return rows
+
+
+def packed_by_schema_5(body: str) -> str:
+    """Write a tally as it was before it knew of hours."""
+    head, newline, evidence = body.partition("\n")
+    return json.dumps(json.loads(head)[:9], separators=(",", ":")) + newline + evidence
 
 
 def message_ids() -> Callable[[], str]:
@@ -169,7 +175,7 @@ def test_state_of_a_newer_botalert_is_refused(path: str) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = Path(path).read_bytes()
     for way in (state.opened, state.opened_for_reading):
-        told = pytest.raises(DataError, match=r"newer botalert \(schema 6, this one knows 5\)")
+        told = pytest.raises(DataError, match=r"newer botalert \(schema 7, this one knows 6\)")
         with told, way(path):
             pass
     assert Path(path).read_bytes() == before
@@ -236,7 +242,8 @@ def test_state_of_an_older_botalert_is_brought_up_to_date(path: str) -> None:
 def test_alerts_of_schema_2_were_sent_or_are_pending(path: str) -> None:
     """Whether a baseline recorded them was not written down."""
     os.mkdir(os.path.dirname(path))
-    (_, tally), *_ = found(("smtp", "::1"))
+    ((_, _, body, _),) = found(("smtp", "::1"))
+    body = packed_by_schema_5(body)
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in MIGRATIONS[0]:
             connection.execute(statement)
@@ -244,7 +251,7 @@ def test_alerts_of_schema_2_were_sent_or_are_pending(path: str) -> None:
         connection.execute("PRAGMA user_version = 2")
         for source, moment in (("192.168.1.10", None), ("::1", NOW.isoformat())):
             key = (source, "smtp")
-            connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", (*key, LOG, packed(tally)))
+            connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", (*key, LOG, body))
             connection.execute(
                 "INSERT INTO alert VALUES (?, ?, '<1@mx.example>', ?)", (*key, moment)
             )

@@ -16,6 +16,7 @@ from botalert.tally import (
     KEPT_NAMES,
     Distinct,
     Tally,
+    hour_words,
     merged,
 )
 
@@ -83,9 +84,7 @@ def test_what_is_stored_comes_back(seen):
 def test_adding_to_what_is_stored_is_merging(seen, later):
     """The short way gives to the letter what unpacking, merging and packing give."""
     known, added = tally_of(seen), tally_of(later)
-    before = packed(added)
-    assert packed_with(packed(known), added) == packed(merged([known, added]))
-    assert packed(added) == before
+    assert packed_with(packed(known), packed(added)) == packed(merged([known, added]))
 
 
 @given(st.data())
@@ -102,7 +101,43 @@ def test_adding_to_what_is_stored_is_merging_where_not_all_is_kept(data):
         )
 
     known, added = drawn(), drawn()
-    assert packed_with(packed(known), added) == packed(merged([known, added]))
+    assert packed_with(packed(known), packed(added)) == packed(merged([known, added]))
+
+
+@given(st.lists(st.integers(0, 5000), max_size=60), st.integers(0, 60), st.booleans())
+def test_hours_become_days_whatever_the_cut(hours, cut, is_late):
+    """Those more than 35 days before the latest one; what comes late is of its day, too."""
+    ordered = sorted(hours)
+    if is_late:
+        ordered.reverse()
+    whole, known = Tally(), packed(Tally())
+    for part in (ordered[:cut], ordered[cut:]):
+        tally = Tally()
+        for hour in part:
+            hit = Hit("x", "y", START + timedelta(hours=hour), None, None, None, None, 1, "line")
+            tally.add(hit)
+            whole.add(hit)
+        known = packed_with(known, packed(tally))
+    whole.age()
+    assert (unpacked(known).hours, unpacked(known).days) == (whole.hours, whole.days)
+    latest = max(hours, default=0)
+    expected = Counter(
+        f"{START + timedelta(hours=hour):%Y-%m-%d}"
+        if hour < latest - 35 * 24
+        else f"{START + timedelta(hours=hour):%Y-%m-%dT%H}"
+        for hour in hours
+    )
+    assert hour_words(whole.hours, whole.days) == expected
+
+
+def test_hours_are_those_of_utc():
+    """Whatever the offset of the stamp, be it of half an hour."""
+    india = timezone(timedelta(hours=5, minutes=30))
+    tally = Tally()
+    for minute in (0, 29, 30, 59):
+        time = datetime(2026, 11, 20, 4, minute, tzinfo=india)
+        tally.add(Hit("x", "y", time, None, None, None, None, 2, "line"))
+    assert hour_words(tally.hours, tally.days) == {"2026-11-19T22": 4, "2026-11-19T23": 4}
 
 
 @given(st.lists(st.integers(0, 5000), max_size=900), st.data())

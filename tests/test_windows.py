@@ -1,42 +1,93 @@
 """Thresholds over time, against a judge that looks at every window."""
 
+import json
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judge import BEGIN, DAY, Line, judged, logs, moments, most, thresholds
 
 from botalert.config.thresholds import read_threshold
-from botalert.windows import STAMP, Rules, Stage
+from botalert.windows import STAMP, Moment, Progress, Rules, begins_stretch, counting
 
 
-def stage_of(rules: Rules, lines: list[Line]) -> Stage:
-    stage = Stage(rules)
-    for line in lines:
-        stage.add(line.moment(), line.values, line.repeat)
-    return stage
+class Walk:
+    """A progress that is taken through lines, as a trace does it, but for silences."""
 
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.progress = Progress(rules)
+        self.last: Moment | None = None
+        self.latest: Moment | None = None
 
-def grouped(draw, parts: list[Stage]) -> Stage:
-    """Merge neighbours in any order."""
-    while len(parts) > 1:
-        at = draw(st.integers(0, len(parts) - 2))
-        parts[at : at + 2] = [parts[at].merged(parts[at + 1])]
-    return parts[0]
+    def step(self, line: Line) -> None:
+        moment = line.moment()
+        if begins_stretch(self.last, moment):
+            self.progress.begin_stretch()
+            self.latest = None
+        if moment is not None:
+            self.last, self.latest = moment, counting(moment, self.latest)
+        time, today = (0, 0) if self.latest is None else (self.latest.time, self.latest.day)
+        own_day = 0 if moment is None else moment.day
+        if not self.progress.is_met:
+            self.progress.count(
+                time, (today, own_day), line.values, line.repeat, in_windows=moment is not None
+            )
+
+    def store(self) -> None:
+        """Go on from what was stored."""
+        parts = json.loads(json.dumps(self.progress.parts()))
+        self.progress = Progress.of_parts(self.rules, parts)
 
 
 @given(st.data())
 def test_a_threshold_is_met_where_the_judge_finds_it(data):
-    """Whatever the cut, and in whatever order the parts merge."""
+    """At the same line, also if it was stored and gone on from at any moment."""
     rules = Rules(read_threshold(data.draw(thresholds())), 400 * DAY, None)
     lines = data.draw(logs(rules))
-    expected = judged(rules, lines)
-    assert stage_of(rules, lines).is_met == expected
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=4)))
-    parts = [
-        stage_of(rules, lines[begin:end])
-        for begin, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)
+    stored = data.draw(st.sets(st.integers(0, len(lines))))
+    walk = Walk(rules)
+    for number, line in enumerate(lines):
+        if number in stored:
+            walk.store()
+        walk.step(line)
+        assert walk.progress.is_met == judged(rules, lines[: number + 1])
+
+
+@given(st.data())
+def test_lines_that_are_taken_at_once_are_taken_one_by_one(data):
+    """Those of one stretch, at the times at which they count."""
+    rules = Rules(read_threshold(data.draw(thresholds())), 400 * DAY, None)
+    seconds = list(accumulate(data.draw(st.lists(st.sampled_from([0, 1, 7, 400, 3600, DAY])))))
+    lines = [
+        Line(
+            STAMP,
+            BEGIN + second,
+            tuple(data.draw(st.sampled_from([None, *"abcdef"])) for _ in rules.values),
+            data.draw(st.sampled_from([1, 1, 2])),
+        )
+        for second in seconds
     ]
-    assert grouped(data.draw, parts).is_met == expected
+    walk, progress = Walk(rules), Progress(rules)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=4)))
+    for begin, end in zip([0, *cuts], [*cuts, len(lines)], strict=True):
+        some = lines[begin:end]
+        for line in some:
+            walk.step(line)
+        if not progress.is_met:
+            moments_of = [line.moment() for line in some]
+            lacks = progress.lacks
+            is_met = progress.take(
+                [moment.time for moment in moments_of],
+                [moment.day for moment in moments_of],
+                [[line.values[n] for line in some] for n in range(len(rules.values))],
+                [line.repeat for line in some],
+            )
+            assert not is_met or sum(line.repeat for line in some) >= lacks
+        assert progress.is_met == walk.progress.is_met
+        if not progress.is_met:
+            assert progress.parts() == walk.progress.parts()
 
 
 @given(st.data())
@@ -44,28 +95,47 @@ def test_how_far_a_measure_got_is_what_the_judge_counts(data):
     """The most that there were of it at any line, until the threshold is met."""
     rules = Rules(read_threshold(data.draw(thresholds())), 400 * DAY, None)
     lines = data.draw(logs(rules))
-    stage = Stage(rules)
+    walk = Walk(rules)
     got = [0] * len(rules.measures)
     expected = list(got)
     for line, (stretch, every) in zip(lines, moments(lines), strict=True):
-        stage.add(line.moment(), line.values, line.repeat)
-        if stage.is_met:
+        walk.step(line)
+        if walk.progress.is_met:
             break
         for number, measure in enumerate(rules.measures):
-            got[number] = max(got[number], stage.most(number)[1])
+            latest = walk.latest
+            time, day = (0, 0) if latest is None else (latest.time, latest.day)
+            got[number] = max(got[number], walk.progress.most(measure, time, day)[1])
             counted = most(rules, measure, stretch, every)
             expected[number] = max(expected[number], min(counted, measure.number))
     assert got == expected
 
 
-@pytest.mark.parametrize("left", [False, True], ids=["later first", "earlier first"])
-def test_lines_that_step_back_are_within_short_windows(left):
+@given(st.data())
+def test_what_settling_forgets_never_matters(data):
+    """Windows that end later do not reach it."""
+    rules = Rules(read_threshold(data.draw(thresholds())), 400 * DAY, None)
+    lines = data.draw(logs(rules))
+    settled = data.draw(st.sets(st.integers(0, len(lines))))
+    walk = Walk(rules)
+    for number, line in enumerate(lines):
+        # A step back of less than a minute would count at the latest time.
+        if number in settled:
+            walk.progress.settle(walk.latest and walk.latest.time)
+        walk.step(line)
+    assert walk.progress.is_met == judged(rules, lines)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_lines_that_step_back_are_within_short_windows(cut):
     """They count at the time before them, however long ago they seem to be."""
     rules = Rules(read_threshold("2 DST per DPT in 5s"), 400 * DAY, None)
-    before = [Line(STAMP, BEGIN + 100, ("x", "1"))]
-    back = [Line(STAMP, BEGIN + 50, ("a", "25")), Line(STAMP, BEGIN + 60, ("a", "80"))]
-    after = [Line(STAMP, BEGIN + 101, ("b", "25"))]
-    assert judged(rules, [*before, *back, *after])
-    one, two, three = (stage_of(rules, lines) for lines in (before, back, after))
-    whole = one.merged(two).merged(three) if left else one.merged(two.merged(three))
-    assert whole.is_met
+    spots = [(100, "x", "1"), (50, "a", "25"), (60, "a", "80"), (101, "b", "25")]
+    lines = [Line(STAMP, BEGIN + second, (dst, port)) for second, dst, port in spots]
+    assert judged(rules, lines)
+    walk = Walk(rules)
+    for number, line in enumerate(lines):
+        if number == cut:
+            walk.store()
+        walk.step(line)
+    assert walk.progress.is_met

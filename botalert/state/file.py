@@ -147,9 +147,10 @@ class State:
             if known is not None:
                 with readable(self._path):
                     body = _joined(known[0], seen)
-            elif is_met is not False:  # A new tally is a detection.
-                may_be_new.append((source, signal))
             rows.append((*key, body))
+            # A tally is a detection; it is no new one if it was there before.
+            if is_met or (is_met is None and (known is None or is_course(known[0]))):
+                may_be_new.append((source, signal))
         connection.executemany(
             "INSERT INTO tally (source, signal, log, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET body = excluded.body",

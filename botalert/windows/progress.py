@@ -93,6 +93,14 @@ class Track:
         for group, tail in list(self.tails.items()):
             if self._last(tail) < begin:
                 self._forget(group)
+            else:
+                self._trim(group, begin)
+
+    def _trim(self, group: str, begin: int) -> None:
+        """Forget what of *group* came before *begin*; the last of it did not."""
+        tail = self.tails[group]
+        while tail[value := next(iter(tail))] < begin:
+            del tail[value]
 
     def size(self) -> int:
         """Return about how many things it holds."""
@@ -178,6 +186,11 @@ class PacketsTrack(Track):
     def _forget(self, group: str) -> None:
         super()._forget(group)
         del self._totals[group]
+
+    def _trim(self, group: str, begin: int) -> None:
+        tail = self.tails[group]
+        while int(at := next(iter(tail))) < begin:
+            self._totals[group] -= tail.pop(at)
 
     def _is_enough(self, tail: Tail, time: int) -> bool:
         total, steps = 0, iter(self._steps)
@@ -356,7 +369,8 @@ class Progress:
 
     def parts(self) -> list[object]:
         """Return all that it knows as what JSON can hold; see :meth:`of_parts`."""
-        return [self.is_met, [track.parts() for track in self._tracks]]
+        parts = [track.parts() for track in self._tracks]
+        return [self.is_met, parts if any(parts) else []]
 
     @classmethod
     def of_parts(cls, rules: Rules, parts: list[Any]) -> "Progress":
