@@ -1,7 +1,7 @@
 """The hot loop against the plain meaning: jumping finds what reading every line finds."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -13,31 +13,50 @@ from plain import fold, told
 from botalert.config.conditions import read_condition, read_ignored
 from botalert.config.thresholds import read_threshold
 from botalert.course import Tallies, moment_of, rules_of
+from botalert.fold import Fold
 from botalert.grammar import ANY_PROGRAM, AutoReader, KernelReader
 from botalert.grammar.journal import JournalReader
 from botalert.grammar.ordinary import COLUMNS, DESTINATION, line_pattern
 from botalert.grammar.packets import canonical_address
 from botalert.grammar.ulogd import UlogdReader
+from botalert.hits import Clock
 from botalert.log.blocks import LineBlocks
 from botalert.match import IDENTITIES, REFUSED, Condition, Signal, matches
 from botalert.model import Drop, Outcome
-from botalert.scan import LineCounts, Scanner, scanner, united
-from botalert.scan.clock import Clock
+from botalert.scan import LineCounts, Scanner, rows
 from botalert.scan.masks import Masks, Matcher
 from botalert.scan.regions import Regions
 from botalert.scan.scanner import hit_of
 from botalert.scan.sieve import needles
 from botalert.times import ALWAYS, Span, StampReader, zone_named
+from botalert.workers.lanes import LaneWriter, batches_in
+from botalert.workers.partition import Folder
+from botalert.workers.spool import Spool
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_lines() -> Iterator[None]:
-    """Let the first lines be scanned as all others are."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanner, "_FEW_LINES", 0)
-        yield
+def folded(
+    scanning: Scanner, blocks: Iterable[bytes], asked: Sequence[Signal], *, aside: bool = False
+) -> Tallies:
+    """Fold what is found in *blocks*; with *aside*, after it was put aside and read back."""
+    batches = scanning.batches(blocks)
+    if not aside:
+        fold = Fold(rules_of(asked))
+        for batch in batches:
+            fold.add(batch)
+        return fold.seen
+    with Spool("/tmp") as spool:
+        writer = LaneWriter(spool, 0)
+        for batch in batches:
+            writer.add(batch)
+        folder = Folder(rules_of(asked), spool, 1 << 20)
+        return {
+            key: seen
+            for extents in writer.written()
+            for some in folder.seen(batches_in(spool, [extents]), depth=1)
+            for key, seen in some.items()
+        }
 
 
 VALUES = {
@@ -87,8 +106,8 @@ THRESHOLDS = [
     "2 SPT",
     "3 SPT per PROTO",
     "2 IN\n3 SRC in 1h",
-    "all: 2 DPT, 3 packets in 1h",
-    "all: 2 PROTO in 1h, 2 SPT in 1d\n5 packets",
+    "2 DPT in 20s\n3 packets in 1h",
+    "2 PROTO in 1h\n5 packets",
     "2 days",
     "2 days in 14d",
     "2 TTL",
@@ -321,14 +340,17 @@ def blocks_of(log: Sequence[bytes], cuts: Sequence[int]) -> Iterator[bytes]:
     st.lists(st.integers(0, 25), max_size=3),
     readers(),
     spans(),
+    st.sampled_from([1, 2, 5, 1000]),
+    st.booleans(),
 )
-def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span):
-    """Whatever the lines, the signals, the blocks, the reader and the span of time."""
+def test_scan_equals_the_plain_meaning_of_match(log, asked, cuts, by, span, rows_at_once, aside):
+    """Whatever the lines, the signals, the blocks, the batches, the reader and the span of time."""
     asked = [signal._replace(name=f"{number}") for number, signal in enumerate(asked)]
-    scanning = Scanner(asked, by, span)
-    for block in blocks_of(log, cuts):
-        scanning.scan(block)
-    assert told(united(scanning.take())) == told(plainly(log, asked, by, span))
+    scanning = Scanner(asked, by, span, few_lines=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_MOST_ROWS", rows_at_once)
+        found = folded(scanning, blocks_of(log, cuts), asked, aside=aside)
+    assert told(found) == told(plainly(log, asked, by, span))
 
 
 @given(logs(), st.lists(signals(), max_size=6), readers())
@@ -395,31 +417,38 @@ def test_a_clock_tells_the_moments_of_its_period(beginning, texts, zone):
     clock = Clock(period)
     for text in texts:
         told = text.partition(":")[2] if beginning.endswith(":") else text
-        assert clock.moment(told) == moment_of(period.moment(told), None)
+        moment = moment_of(period.moment(told), None)
+        assert (clock.time(told), clock.day) == (moment.time, moment.day)
+        stamp = clock.stamp(clock.time(told))
+        assert (stamp, stamp.utcoffset()) == (
+            period.moment(told),
+            period.moment(told).utcoffset(),
+        )
+    assert clock.times(texts if beginning[-1] != ":" else []) == [
+        clock.time(text) for text in (texts if beginning[-1] != ":" else [])
+    ]
 
 
 @given(logs(), signals(), readers())
 def test_lines_are_counted_as_they_are_read(log, signal, by):
     """Whatever is looked for: packets and those that can't be read."""
     counts = LineCounts()
-    Scanner([signal], by, counts=counts).scan(b"".join(line + b"\n" for line in log))
+    scanning = Scanner([signal], by, counts=counts, few_lines=0)
+    list(scanning.batches([b"".join(line + b"\n" for line in log)]))
     outcomes = [by.read(line) for line in log]
     packets = sum(isinstance(outcome, Drop) for outcome in outcomes)
     assert (counts.read, counts.packets) == (len(log), packets)
     assert counts.unparsed == outcomes.count(Outcome.UNPARSED)
 
 
-@settings(max_examples=200)
-@given(st.lists(st.tuples(st.integers(0, 5), logs(max_size=6)), max_size=6), signals())
-def test_places_may_come_in_any_order(parts, signal):
-    """A worker is given what is left; the first lines are those of the first places."""
-    scanning = Scanner([signal], reader())
-    for place, log in parts:
-        scanning.begin(place)
-        for block in blocks_of(log, [3]):
-            scanning.scan(block)
-    in_order = [line for _, log in sorted(parts, key=lambda part: part[0]) for line in log]
-    assert told(united(scanning.take())) == told(plainly(in_order, [signal], reader()))
+@given(logs(), st.lists(signals(), min_size=1, max_size=2), st.integers(0, 25))
+def test_a_scanner_goes_on_with_another_part(log, asked, cut):
+    """What it remembers of the first changes nothing in what it finds in the second."""
+    asked = [signal._replace(name=f"{number}") for number, signal in enumerate(asked)]
+    scanning = Scanner(asked, reader(), few_lines=0)
+    for part in (log[:cut], log[cut:]):
+        found = folded(scanning, blocks_of(part, [3]), asked)
+        assert told(found) == told(plainly(part, asked, reader()))
 
 
 @pytest.mark.parametrize("before", [b"", b"\0", b"\xef\xbb\xbf ", b"\t"])
@@ -431,9 +460,10 @@ def test_json_is_read_however_it_begins(before):
     )
     stamps = StampReader(NOW, UTC)
     by = AutoReader(reader(), JournalReader(["kernel"], stamps), UlogdReader(stamps))
-    scanning = Scanner([Signal("mail", (read_condition("DPT", "25"),))], by)
-    scanning.scan(b"x\n" + before + entry + b"\nx\n")
-    assert len(united(scanning.take())) == 1
+    asked = [Signal("mail", (read_condition("DPT", "25"),))]
+    for few_lines in (0, 100):
+        scanning = Scanner(asked, by, few_lines=few_lines)
+        assert len(folded(scanning, [b"x\n" + before + entry + b"\nx\n"], asked)) == 1
 
 
 class Stream:
@@ -461,10 +491,7 @@ def test_block_boundaries_change_nothing(log, block_bytes, seed, ended):
     asked = [Signal("smtp", (REFUSED,))]
 
     def found(blocks: LineBlocks) -> Tallies:
-        scanning = Scanner(asked, reader())
-        for block in blocks:
-            scanning.scan(block)
-        return united(scanning.take())
+        return folded(Scanner(asked, reader(), few_lines=0), blocks, asked)
 
     whole = LineBlocks(Stream(content, 0))
     cut = LineBlocks(Stream(content, seed), block_bytes=block_bytes)
@@ -501,7 +528,8 @@ def test_lines_are_counted_when_every_line_is_read():
         b"",
     ]
     counts = LineCounts()
-    Scanner([], reader(), counts=counts).scan(b"".join(line + b"\n" for line in log))
+    scanning = Scanner([], reader(), counts=counts)
+    assert list(scanning.batches([b"".join(line + b"\n" for line in log)])) == []
     assert (counts.read, counts.packets, counts.unparsed) == (6, 3, 1)
 
 
@@ -518,9 +546,9 @@ def test_packets_are_chosen_by_time_with_the_end_outside():
     )
 
     def seen(span: Span) -> int:
-        scanning = Scanner([Signal("all", ())], reader(), span)
-        scanning.scan(block)
-        return sum(tally.packets for tally in united(scanning.take()).values())
+        asked = [Signal("all", ())]
+        found = folded(Scanner(asked, reader(), span), [block], asked)
+        return sum(tally.packets for tally in found.values())
 
     eleven = datetime(2026, 11, 20, 11, tzinfo=UTC)
     assert seen(ALWAYS) == 4
