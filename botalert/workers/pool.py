@@ -28,6 +28,7 @@ def processes(number: int) -> Iterator[Executor]:
     """
     # Forked ones start within a millisecond: at this point nothing else goes on here.
     context = multiprocessing.get_context("fork")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(number, context, initializer=_begin) as executor:
         try:
             yield executor
@@ -36,8 +37,8 @@ def processes(number: int) -> Iterator[Executor]:
                 "a worker process ended early. If the machine is short of memory, use --jobs 1."
             ) from error
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
+            # Nobody waits for what they are doing; the pool sees that they are gone.
+            for process in set(multiprocessing.active_children()) - others:
                 process.kill()
             raise
 

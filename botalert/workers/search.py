@@ -24,6 +24,7 @@ from botalert.workers.spool import Extent, Spool
 from botalert.workers.tasks import (
     Chunk,
     Counter,
+    Part,
     Range,
     Reading,
     Scanned,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Less is scanned before a worker has started.
+# Less is scanned before workers have started.
 SHARED_BYTES = 4 << 20
 # A part is so large that what is done for each counts little, and so small that all
 # workers end at about one time.
@@ -136,13 +137,12 @@ class Search:
             self._counter = meter.read
             for shape in shapes:
                 meter.expect(shape.size if shape.is_file else None)
-        if self._jobs > 1 and sum(shape.size for shape in shapes) >= SHARED_BYTES:
-            self._plan = self._plan._replace(
-                files=tuple(map(self._opened, self._plan.files, shapes))
-            )
+        if self._jobs > 1:
+            files = tuple(map(self._opened, self._plan.files, shapes))
+            self._plan = self._plan._replace(files=files)
             self._share(self._parts(shapes))
         else:
-            self._fold(self._all_batches())
+            self._fold(self._batches(map(Range, range(len(shapes)))))
 
     def stream(self, blocks: Iterable[bytes]) -> None:
         """
@@ -152,13 +152,10 @@ class Search:
             BotalertError: A worker died, there is no room for what was found, or
                 what *blocks* raises.
         """
-        rest = iter(blocks)
-        first = list(_up_to(SHARED_BYTES, rest)) if self._jobs > 1 else []
-        more = next(rest, None) if first else None
-        if more is not None:
-            self._share(self._chunks(0, count(), chain(first, [more], rest)))
+        if self._jobs > 1:
+            self._share(self._chunks(0, count(), blocks))
         else:
-            self._fold(self._scanner(0).batches(chain(first, rest), self._plan.files[0].log))
+            self._fold(self._scanner(0).batches(blocks, self._plan.files[0].log))
 
     def _fold(self, batches: Iterable[Batch]) -> None:
         """Fold *batches* in this process."""
@@ -167,19 +164,19 @@ class Search:
         for seen in folder.seen(batches):
             self.findings.add(seen)
 
-    def _all_batches(self) -> Iterator[Batch]:
-        """Give the hits of all files."""
-        for number in range(len(self._plan.files)):
-            yield from self._batches(number)
+    def _batches(self, parts: Iterable[Part]) -> Iterator[Batch]:
+        """Give the hits of *parts*."""
+        for part in parts:
+            scanner, log = self._scanner(part.file), self._plan.files[part.file].log
+            if isinstance(part, Chunk):
+                yield from scanner.batches(part.blocks(), log)
+                self._let_go(part)
+            else:
+                reading = Reading(self._plan, part)
+                yield from scanner.batches(reading.blocks(self._counter), log)
+                self._note(part.file, reading)
         # What they remember takes room that may be needed now.
         self._scanners.clear()
-
-    def _batches(self, number: int) -> Iterator[Batch]:
-        """Give the hits of the file of that number."""
-        reading = Reading(self._plan, Range(number))
-        blocks = reading.blocks(self._counter)
-        yield from self._scanner(number).batches(blocks, self._plan.files[number].log)
-        self._note(number, reading)
 
     def _scanner(self, number: int) -> Scanner:
         settings = self._plan.files[number].settings
@@ -196,12 +193,18 @@ class Search:
         if read.fault is not None:
             self._faults.append((number, read.fault))
 
-    def _share(self, parts: Iterable[Range | Chunk]) -> None:
-        """Have workers find the hits of *parts* and fold them."""
+    def _share(self, parts: Iterable[Part]) -> None:
+        """Have workers find the hits of *parts* and fold them, if that is worth it."""
+        rest = iter(parts)
+        first = list(_first_parts(rest))
+        if len(first) < 2 or sum(part.size for part in first) < SHARED_BYTES:
+            self._fold(self._batches(first))
+            return
         plan = self._plan._replace(held_kb=max(self._plan.held_kb // self._jobs, 1))
         address = self._spool.address()
         with self._workers(self._jobs) as executor:
             most = self._jobs + _TASKS_AHEAD
+            parts = chain(first, rest)
             tasks = ((part, (scan_part, plan, part, address)) for part in parts)
             scanned: list[Lanes] = []
             for part, outcome in _done(executor, tasks, most):
@@ -210,7 +213,7 @@ class Search:
                     self._note(part.file, outcome)
                     self._counter(outcome.file_bytes)
                 else:
-                    os.close(self._chunks_held.pop(part.path))
+                    self._let_go(part)
                 if self.counts is not None and outcome.counts is not None:
                     self.counts.add(outcome.counts)
             folds = (
@@ -228,7 +231,7 @@ class Search:
                 return file._replace(held=path_of(descriptor))
         return file
 
-    def _parts(self, shapes: Sequence["_Shape"]) -> Iterator[Range | Chunk]:
+    def _parts(self, shapes: Sequence["_Shape"]) -> Iterator[Part]:
         """Divide all files, in the order of reading."""
         whole = sum(shape.size for shape in shapes)
         size = whole // (self._jobs * _PARTS_EACH)
@@ -261,6 +264,19 @@ class Search:
                 some = chain([first], _up_to(CHUNK_BYTES - len(first), rest))
                 lengths = tuple(map(memory.write, some))
             yield Chunk(file, next(numbers), path, lengths)
+
+    def _let_go(self, chunk: Chunk) -> None:
+        os.close(self._chunks_held.pop(chunk.path))
+
+
+def _first_parts(parts: Iterator[Part]) -> Iterator[Part]:
+    """Give so many of *parts* that sharing them out may be worth it, or all."""
+    size = 0
+    for number, part in enumerate(parts, start=1):
+        yield part
+        size += part.size
+        if number > 1 and size >= SHARED_BYTES:
+            return
 
 
 def _done(
@@ -326,9 +342,9 @@ def _ranges(file: int, numbers: Iterator[int], shape: _Shape, size: int) -> Iter
     """Divide a file; who reads the last range reads what is added meanwhile, too."""
     start = 0
     while not shape.is_packed and (end := start + size) < shape.size:
-        yield Range(file, next(numbers), start, end)
+        yield Range(file, next(numbers), start, end, end - start)
         start = end
-    yield Range(file, next(numbers), start)
+    yield Range(file, next(numbers), start, None, max(shape.size - start, 0))
 
 
 def _up_to(most: int, blocks: Iterator[bytes]) -> Iterator[bytes]:

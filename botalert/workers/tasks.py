@@ -33,12 +33,14 @@ class Range(NamedTuple):
         number: Counts the parts of all logs, in the order of reading.
         start: Where the range begins.
         end: Where it ends; None for the file's end.
+        size: About how many bytes it has.
     """
 
     file: int
     number: int = 0
     start: int = 0
     end: int | None = None
+    size: int = 0
 
 
 class Chunk(NamedTuple):
@@ -57,10 +59,19 @@ class Chunk(NamedTuple):
     path: str
     lengths: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        """How many bytes they have."""
+        return sum(self.lengths)
+
     def blocks(self) -> Iterator[bytes]:
         """Give them."""
         with open(self.path, "rb") as memory:
             yield from map(memory.read, self.lengths)
+
+
+Part = Range | Chunk
+"""A part of the logs."""
 
 
 class Scanned(NamedTuple):
@@ -100,7 +111,7 @@ class Reading:
 
     def blocks(self, counter: Counter | None = None) -> Iterator[bytes]:
         """Give the blocks; tell *counter* how much of the file each is."""
-        file, _, start, end = self._part
+        file, _, start, end, _ = self._part
         try:
             with opened_by_hand(self._plan.files[file], self._plan.span) as stream:
                 lines: Stream = stream
@@ -118,7 +129,7 @@ class Reading:
             self.fault = error
 
 
-def scan_part(plan: Plan, part: Range | Chunk, address: Address) -> Scanned:
+def scan_part(plan: Plan, part: Part, address: Address) -> Scanned:
     """
     Put the hits of a part of the logs aside.
 
