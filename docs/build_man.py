@@ -209,6 +209,7 @@ def page(name: str) -> str:
         listed=render.LISTED,
         kept_items=tally.KEPT_ITEMS,
         kept_lines=tally.KEPT_LINES,
+        kept_days=tally.KEPT_HOURS // tally.HOURS_OF_DAY,
         hosts=hosts.PATH,
         ethers=ethers.PATH,
         registries=vendors.PATHS,

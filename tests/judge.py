@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 from hypothesis import strategies as st
@@ -16,19 +16,27 @@ BEGIN = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp())
 
 
 class Line:
-    """One line: when it was logged, what it has, how many packets it is."""
+    """One line: when it was logged, what it has, how many packets it is; its stamp's offset."""
 
-    def __init__(self, clock, seconds, values, repeat=1):
+    def __init__(self, clock, seconds, values, repeat=1, hours=0):
         self.clock, self.seconds, self.values, self.repeat = clock, seconds, values, repeat
+        self.hours = hours
+
+    def stamp(self):
+        if self.clock != STAMP:
+            return None
+        zone = timezone(timedelta(hours=self.hours)) if self.hours else UTC
+        return datetime.fromtimestamp(self.seconds, zone)
 
     def moment(self):
         if self.clock is None:
             return None
-        day = datetime.fromtimestamp(self.seconds, UTC).toordinal() if self.clock == STAMP else 0
+        stamp = self.stamp()
+        day = 0 if stamp is None else stamp.toordinal()
         return Moment(self.clock, int(self.seconds * MICROSECONDS), day)
 
     def __repr__(self):
-        return f"Line({self.clock}, {self.seconds}, {self.values}, {self.repeat})"
+        return f"Line({self.clock}, {self.seconds}, {self.values}, {self.repeat}, {self.hours})"
 
 
 Stretch = list[tuple[int, float, Line]]
@@ -99,9 +107,9 @@ def measures(draw) -> str:
     number = draw(st.integers(1, 5))
     what = draw(st.sampled_from(["DST", "DPT", "packets", "flows", "days"]))
     window = draw(st.sampled_from([None, 0, 1, 2, 5]))
-    if what == "days":
-        return f"{number} days" + (f" in {max(number, window)}d" if window else "")
     per = draw(st.sampled_from(["", "", " per DPT", " per DST"]))
+    if what == "days":
+        return f"{number} days{per}" + (f" in {max(number, window)}d" if window else "")
     if per.endswith(what):
         per = ""
     unit = draw(st.sampled_from([20, 60, 3600, 40000]))
@@ -114,9 +122,16 @@ def thresholds(draw) -> str:
 
 
 @st.composite
+def offsets(draw, before: int) -> int:
+    """Give the hours by which stamps are ahead of UTC from now on, most often those *before*."""
+    return draw(st.sampled_from([before] * 12 + [-9, 0, 5]))
+
+
+@st.composite
 def logs(draw, rules: Rules) -> list[Line]:
     """Random lines: steps of some seconds to some days, at times back, at times none."""
     clock, now = STAMP, float(BEGIN + draw(st.integers(0, DAY)))
+    latest, hours = now, 0
     few = draw(st.integers(1, 6))
     lines = []
     scale = draw(st.sampled_from([10, 30, 3000, 30000, 300_000]))
@@ -128,28 +143,30 @@ def logs(draw, rules: Rules) -> list[Line]:
             now -= draw(st.integers(0, 61))
         elif kind == 4:
             clock, now = (UPTIME, 1000.0) if clock == STAMP else (STAMP, float(BEGIN))
+            latest = now
         else:
             now += draw(st.integers(0, scale))
+        if now >= latest:  # What is earlier is of no later day.
+            latest, hours = now, draw(offsets(hours))
         values = tuple(draw(st.sampled_from([None, *"abcdef"[:few]])) for _ in rules.values)
         told = None if kind == 5 else clock
-        lines.append(Line(told, now, values, draw(st.sampled_from([1, 1, 1, 2]))))
+        lines.append(Line(told, now, values, draw(st.sampled_from([1, 1, 1, 2])), hours))
     return lines
 
 
 def hit_of(line: Line, text: str) -> Hit:
     """Make what a scan keeps of *line*; its first value is also its DST."""
-    is_stamp, is_uptime = line.clock == STAMP, line.clock == UPTIME
     return Hit(
         signal="x",
         source="192.168.1.10",
-        time=datetime.fromtimestamp(line.seconds, UTC) if is_stamp else None,
+        time=line.stamp(),
         destination=line.values[0] if line.values else None,
         port=None,
         interface="eth1",
         mac=None,
         repeat=line.repeat,
         line=text,
-        uptime=line.seconds if is_uptime else None,
+        uptime=line.seconds if line.clock == UPTIME else None,
         values=line.values,
     )
 

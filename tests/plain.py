@@ -12,9 +12,18 @@ from botalert.windows import Rules
 NO_RULES: Mapping[str, Rules] = {}
 
 
-def fold(hits: Iterable[Hit], rules: Mapping[str, Rules] = NO_RULES, log: str = "") -> Tallies:
-    """Make tallies of *hits*, all of *log* and in reading order, one after the other."""
-    tallies: Tallies = {}
+def fold(
+    hits: Iterable[Hit],
+    rules: Mapping[str, Rules] = NO_RULES,
+    log: str = "",
+    seen: Tallies | None = None,
+) -> Tallies:
+    """
+    Make tallies of *hits*, all of *log* and in reading order, one after the other.
+
+    What was *seen* before is gone on from.
+    """
+    tallies: Tallies = {} if seen is None else seen
     for hit in hits:
         key = (hit.signal, hit.source)
         if hit.signal in rules:

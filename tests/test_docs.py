@@ -496,10 +496,13 @@ def test_readme_is_short() -> None:
 
 
 def test_changelog_has_this_version() -> None:
-    """CHANGELOG.md begins with this version, its kinds of change in order."""
+    """CHANGELOG.md begins with it, but for what is to come; kinds of change are in order."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    newest = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
-    assert newest.startswith(f"[{botalert.__version__}]")
-    kinds = re.findall(r"^### (\w+)$", newest, re.MULTILINE)
+    versions = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
+    named = [version.partition("]")[0].strip("[") for version in versions]
+    assert [name for name in named if name != "Unreleased"][0] == botalert.__version__
+    assert "Unreleased" not in named[1:]
     order = ["Security", "Removed", "Deprecated", "Added", "Changed", "Fixed"]
-    assert kinds == [kind for kind in order if kind in kinds] != []
+    for version in versions:
+        kinds = re.findall(r"^### (\w+)$", version, re.MULTILINE)
+        assert kinds == [kind for kind in order if kind in kinds] != []

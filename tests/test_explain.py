@@ -33,7 +33,7 @@ def hit_at(time: datetime | None, *values: str | None, uptime: float | None = No
 def hits_of(lines) -> list[Hit]:
     return [
         hit_at(
-            datetime.fromtimestamp(line.seconds, UTC) if line.clock == STAMP else None,
+            line.stamp(),
             *line.values,
             uptime=line.seconds if line.clock not in (STAMP, None) else None,
         )._replace(repeat=line.repeat)

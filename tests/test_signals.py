@@ -245,16 +245,16 @@ def test_each_threshold_is_met_although_the_log_is_limited(
     """With room to spare, or there is a slower alternative beside it."""
     threshold = shipped[name].threshold
     assert threshold != ONE_PACKET
-    unreachable = [way for way in threshold if not all(map(is_reachable, way))]
-    for way in unreachable:
+    unreachable = [measure for measure in threshold if not is_reachable(measure)]
+    for measure in unreachable:
         slower = [
             other
             for other in threshold
             if other not in unreachable
-            and (other[0].what, other[0].per) == (way[0].what, way[0].per)
-            and (other[0].window or 0) > (way[0].window or 0)
+            and (other.what, other.per) == (measure.what, measure.per)
+            and (other.window or 0) > (measure.window or 0)
         ]
-        assert slower, way
+        assert slower, measure
 
 
 # What meets each, and what nearly does. A packet is told by its differences

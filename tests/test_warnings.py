@@ -397,9 +397,7 @@ def test_a_lan_of_all_interfaces_is_told_once(told: Told) -> None:
     assert told("IN: @lan", default="lan: eth+") == []
 
 
-@pytest.mark.parametrize(
-    "threshold", ["5 DST in 1h", "2 packets", "1 DPT", "1 packet per DPT"]
-)
+@pytest.mark.parametrize("threshold", ["5 DST in 1h", "2 packets", "1 DPT", "1 packet per DPT"])
 def test_a_threshold_is_a_condition_enough(told: Told, threshold: str) -> None:
     """Where not any one packet meets it, nothing else need be asked."""
     assert told(f"threshold: {threshold}") == []

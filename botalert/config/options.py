@@ -203,8 +203,7 @@ OPTIONS = (
         "1 packet",
         "How much of it makes an alert: 5 DST in 1h (distinct destinations), 10 packets in 2m, "
         "10 flows in 2m, 20 DST per DPT in 5m, 3 days in 14d. Any field may stand for DST and "
-        "DPT. Several, one a line, are alternatives; all: 5 DST in 1h, 10 flows in 1h asks for "
-        "all of its parts at one moment.",
+        "DPT. Several, one a line, are alternatives.",
         SIGNAL,
     ),
     Option(
