@@ -157,10 +157,11 @@ class Trace:
             return
         latest = self.latest
         time, today = (0, 0) if latest is None else (latest.time, latest.day)
-        days = (today, 0 if moment is None else moment.day)
+        own_day = (0 if moment is None else moment.day,)
+        columns = [(value,) for value in hit.values]
         for each in self._open():
-            if each.progress.count(
-                time, days, hit.values, hit.repeat, in_windows=moment is not None
+            if each.progress.take(
+                (time,), (today,), own_day, columns, (hit.repeat,), in_windows=moment is not None
             ):
                 self._meet(each)
         self._look()
@@ -244,7 +245,7 @@ class Trace:
         # A line that is earlier than the latest counts at that.
         counted = list(accumulate(times, max, initial=self._waiting_since))[1:]
         for each in self._open():
-            if each.progress.take(counted, days, columns):
+            if each.progress.take(counted, days, days, columns):
                 self._meet(each)
         self._look()
 

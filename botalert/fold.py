@@ -23,7 +23,7 @@ _PLACE = itemgetter(0)
 # So many kinds of hits are known with where they are counted.
 _MOST_KINDS = 1 << 14
 # So many tell what all weigh.
-_MOST_WEIGHED = 1000
+_MOST_WEIGHED = 250
 # It is weighed after so many hits; one of a new source takes as much room as so many.
 _MOST_UNWEIGHED = 1 << 15
 _HITS_OF_NEW = 16

@@ -31,8 +31,13 @@ class Walk:
         time, today = (0, 0) if self.latest is None else (self.latest.time, self.latest.day)
         own_day = 0 if moment is None else moment.day
         if not self.progress.is_met:
-            self.progress.count(
-                time, (today, own_day), line.values, line.repeat, in_windows=moment is not None
+            self.progress.take(
+                (time,),
+                (today,),
+                (own_day,),
+                [(value,) for value in line.values],
+                (line.repeat,),
+                in_windows=moment is not None,
             )
 
     def store(self) -> None:
@@ -80,6 +85,7 @@ def test_lines_that_are_taken_at_once_are_taken_one_by_one(data):
             lacks = progress.lacks
             is_met = progress.take(
                 [moment.time for moment in moments_of],
+                [moment.day for moment in moments_of],
                 [moment.day for moment in moments_of],
                 [[line.values[n] for line in some] for n in range(len(rules.values))],
                 [line.repeat for line in some],

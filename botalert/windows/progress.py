@@ -279,70 +279,39 @@ class Progress:
 
     def take(
         self,
-        times: Sequence[int],
+        times: Column,
+        todays: Column,
         days: Column,
         columns: Sequence[Column],
         repeats: Column = _ONES,
+        *,
+        in_windows: bool = True,
     ) -> bool:
         """
-        Take on lines of one stretch, each of which counts in windows.
+        Take on lines of one stretch.
 
         Args:
-            times: When each counts, in microseconds; ascending.
-            days: The day that each line's stamp names, which is the latest so far.
+            times: When each counts, in microseconds, ascending; 0 if no line had a
+                time yet.
+            todays: The latest day so far, an ordinal; 0 if none.
+            days: The day that each line's stamp names; 0 if none.
             columns: What the lines have of each of :attr:`Rules.values`.
             repeats: How many packets each line stands for.
+            in_windows: Whether windows count them: not without a time.
 
         Returns:
             Whether the threshold is met now.
         """
-        for counting, track in zip(self._rules.countings, self._begun(), strict=True):
-            is_days = counting.what == DAYS
-            if track.take(
-                days if is_days else times,
-                _ONE_GROUP if counting.per is None else columns[counting.per],
-                days if is_days else _values(counting, columns),
-                repeats,
-            ):
-                self._meet()
-                break
-        return self.is_met
-
-    def count(
-        self,
-        time: int,
-        days: tuple[int, int],
-        values: Sequence[str | None],
-        repeat: int,
-        *,
-        in_windows: bool,
-    ) -> bool:
-        """
-        Take on one line.
-
-        Args:
-            time: When it counts, in microseconds; 0 if no line had a time yet.
-            days: The latest day so far, and the one that its stamp names; 0 if none.
-            values: What it has of each of :attr:`Rules.values`.
-            repeat: How many packets it stands for.
-            in_windows: Whether windows count it: not without a time.
-
-        Returns:
-            Whether the threshold is met now.
-        """
-        today, own_day = days
-        columns = [(value,) for value in values]
         for counting, track in zip(self._rules.countings, self._begun(), strict=True):
             if counting.is_windowed and not in_windows:
                 continue
-            is_days = counting.what == DAYS
-            if track.take(
-                (today if is_days else time,),
-                _ONE_GROUP if counting.per is None else columns[counting.per],
-                (own_day,) if is_days else _values(counting, columns),
-                (repeat,),
-            ):
-                self._meet()
+            groups = _ONE_GROUP if counting.per is None else columns[counting.per]
+            if counting.what == DAYS:
+                self.is_met = track.take(todays, groups, days, repeats)
+            else:
+                self.is_met = track.take(times, groups, _values(counting, columns), repeats)
+            if self.is_met:
+                self._tracks = []  # Nothing of it matters any more.
                 break
         return self.is_met
 
@@ -381,18 +350,11 @@ class Progress:
             ValueError, TypeError, LookupError, AttributeError: It is something else.
         """
         progress = cls(rules)
-        is_met, tracks = parts
-        if is_met:
-            progress._meet()
-            return progress
+        progress.is_met, tracks = parts
         if tracks:
             for track, own in zip(progress._begun(), tracks, strict=True):
                 track.restore(own)
         return progress
-
-    def _meet(self) -> None:
-        self.is_met = True
-        self._tracks = []
 
 
 def _track(counting: Counting) -> Track:
