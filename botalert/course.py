@@ -221,6 +221,11 @@ class Trace:
         if self._lines_waiting >= self._bearable:
             self.catch_up()
 
+    def size(self) -> int:
+        """Return about how many things are remembered for the threshold."""
+        # One that waits takes as much as a few that were taken on.
+        return 3 * self._lines_waiting + sum(each.progress.size() for each in self.tries)
+
     def most(self, measure: Measure) -> tuple[str, int]:
         """Return the group of *measure* that was active last, and how many it has by now."""
         self.catch_up()

@@ -235,9 +235,8 @@ def _weight(seen: Seen) -> float:
 
 
 def _weight_of_trace(trace: Trace) -> float:
-    things = sum(each.progress.size() for each in trace.tries)
     held = sum(_weight_of(piece.tally) for piece in trace.pieces)
-    return held + _TRACE_KB + things / _THINGS_OF_ONE_KB
+    return held + _TRACE_KB + trace.size() / _THINGS_OF_ONE_KB
 
 
 def _weight_of(tally: Tally) -> float:

@@ -172,7 +172,7 @@ class Search:
                 yield from scanner.batches(part.blocks(), log)
                 self._let_go(part)
             else:
-                reading = Reading(self._plan, part)
+                reading = Reading(self._plan.files[part.file], self._plan.span, part)
                 yield from scanner.batches(reading.blocks(self._counter), log)
                 self._note(part.file, reading)
         # What they remember takes room that may be needed now.
@@ -200,12 +200,14 @@ class Search:
         if len(first) < 2 or sum(part.size for part in first) < SHARED_BYTES:
             self._fold(self._batches(first))
             return
-        plan = self._plan._replace(held_kb=max(self._plan.held_kb // self._jobs, 1))
+        # A task knows its own file; all of them would be sent with each.
+        held_kb = max(self._plan.held_kb // self._jobs, 1)
+        files, plan = self._plan.files, self._plan._replace(files=(), held_kb=held_kb)
         address = self._spool.address()
         with self._workers(self._jobs) as executor:
             most = self._jobs + _TASKS_AHEAD
             parts = chain(first, rest)
-            tasks = ((part, (scan_part, plan, part, address)) for part in parts)
+            tasks = ((part, (scan_part, plan, files[part.file], part, address)) for part in parts)
             scanned: list[Lanes] = []
             for part, outcome in _done(executor, tasks, most):
                 scanned.append(outcome.lanes)
@@ -224,7 +226,7 @@ class Search:
 
     def _opened(self, file: LogFile, shape: "_Shape") -> LogFile:
         """Keep a file open that several will read: it may be rotated meanwhile."""
-        if shape.is_file and not shape.is_packed:
+        if not shape.is_packed and shape.size > SMALLEST_PART_BYTES:
             with suppress(OSError):  # Who reads it tells why.
                 descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
                 self._held.callback(os.close, descriptor)
@@ -244,7 +246,7 @@ class Search:
             if shape.is_file and (are_spread or not shape.is_packed):
                 yield from _ranges(number, numbers, shape, size)
             else:
-                reading = Reading(self._plan, Range(number))
+                reading = Reading(self._plan.files[number], self._plan.span, Range(number))
                 yield from self._chunks(number, numbers, reading.blocks(self._counter))
                 self._note(number, reading)
 

@@ -5,6 +5,7 @@ First the hits of each part of the logs are put aside in lanes; then each lane
 is folded, its hits of all parts in the order of reading.
 """
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import local
 from typing import NamedTuple, cast
@@ -14,10 +15,11 @@ from botalert.hits import Batch
 from botalert.log import unpack
 from botalert.log.blocks import LineBlocks, LineRange, SeekableStream, Stream
 from botalert.scan import LineCounts, Scanner
+from botalert.times import Span
 from botalert.workers.findings import Findings, Run
 from botalert.workers.lanes import Lanes, LaneWriter, batches_in
 from botalert.workers.partition import Folder
-from botalert.workers.plan import Plan, opened_by_hand
+from botalert.workers.plan import LogFile, Plan, opened_by_hand
 from botalert.workers.spool import Address, Extent, Spool
 
 Counter = Callable[[int], None]
@@ -103,17 +105,18 @@ class Reading:
         fault: Why it could not be read to its end.
     """
 
-    def __init__(self, plan: Plan, part: Range) -> None:
+    def __init__(self, file: LogFile, span: Span, part: Range) -> None:
         self.read_bytes = self.file_bytes = 0
         self.fault: BotalertError | None = None
-        self._plan = plan
+        self._file = file
+        self._span = span
         self._part = part
 
     def blocks(self, counter: Counter | None = None) -> Iterator[bytes]:
         """Give the blocks; tell *counter* how much of the file each is."""
-        file, _, start, end, _ = self._part
+        start, end = self._part.start, self._part.end
         try:
-            with opened_by_hand(self._plan.files[file], self._plan.span) as stream:
+            with opened_by_hand(self._file, self._span) as stream:
                 lines: Stream = stream
                 if start or end is not None:
                     lines = LineRange(cast(SeekableStream, stream), start, end)
@@ -129,29 +132,29 @@ class Reading:
             self.fault = error
 
 
-def scan_part(plan: Plan, part: Part, address: Address) -> Scanned:
+def scan_part(plan: Plan, file: LogFile, part: Part, address: Address) -> Scanned:
     """
-    Put the hits of a part of the logs aside.
+    Put the hits of a part of a file aside.
 
     Args:
-        plan: What is looked for.
-        part: Where.
+        plan: What is looked for; it need not name the file.
+        file: Where.
+        part: Where in it.
         address: Of the spool that gets the hits.
 
     Raises:
         InputOutputError: There is no room for them.
     """
-    scanner = _scanner(plan, part.file)
+    scanner = _scanner(plan, file)
     scanner.counts = LineCounts() if plan.counts else None
-    log = plan.files[part.file].log
     is_later, _REMEMBERED.number = part.number > _REMEMBERED.number, part.number
     with Spool.at(address) as spool:
         writer = LaneWriter(spool, 0, _REMEMBERED.plain)
         if isinstance(part, Chunk):
-            _write(writer, scanner.batches(part.blocks(), log, is_later=is_later))
+            _write(writer, scanner.batches(part.blocks(), file.log, is_later=is_later))
             return Scanned(writer.written(), counts=scanner.counts)
-        reading = Reading(plan, part)
-        _write(writer, scanner.batches(reading.blocks(), log, is_later=is_later))
+        reading = Reading(file, plan.span, part)
+        _write(writer, scanner.batches(reading.blocks(), file.log, is_later=is_later))
         lanes = writer.written()
     return Scanned(lanes, reading.read_bytes, reading.file_bytes, scanner.counts, reading.fault)
 
@@ -166,10 +169,10 @@ def _write(writer: LaneWriter, batches: Iterable[Batch]) -> None:
 _REMEMBERED = local()
 
 
-def _scanner(plan: Plan, file: int) -> Scanner:
-    key = (plan.token, file)
+def _scanner(plan: Plan, file: LogFile) -> Scanner:
+    key = (plan.token, pickle.dumps(file.settings))
     if getattr(_REMEMBERED, "key", None) != key:
-        reader = plan.reader(plan.files[file].settings)
+        reader = plan.reader(file.settings)
         counts = LineCounts() if plan.counts else None
         # Whoever shares a log out knows that its lines are many.
         _REMEMBERED.scanner = Scanner(plan.signals, reader, plan.span, counts, few_lines=0)
