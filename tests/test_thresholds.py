@@ -643,3 +643,89 @@ def test_state_without_episodes_is_brought_up_to_date(site: Installation, versio
     job(site)
     assert counts(site) == {MACHINE: (3, "sent")}
     assert mailed(site) == ["3 packets to 2 addresses"]
+
+
+def course_of_schema_5(log: str, asks: str, rules: str, stage: str, tally: str) -> str:
+    """Write what 1.0.0 knew of a source: what was asked, how far it was, and what was seen."""
+    logs = [[log, [[0, tally, None, json.loads(stage)]]]]
+    known = {"open": 0, "asks": f"({asks}, {rules})", "ended": 0, "logs": logs}
+    return json.dumps(known, separators=(",", ":"))
+
+
+# As 1.0.0 wrote them, of a packet each to 198.51.100.1 and .2 (0 and 10 seconds
+# after the beginning): 3 of each list are moments, then the measures' tails follow.
+TWO_OF_1_0_0 = (
+    "(Measure(number=3, what='DST', per=None, window=3600), "
+    "Measure(number=4, what='DST', per=None, window=604800))",
+    "((0,), (1,)), 604800000000, None",
+    "[false,2,[0,1780272000000000,739768],[0,1780272010000000,739768],"
+    '[0,1780272010000000,739768],true,[[["",[["198.51.100.1",1780272000000000],'
+    '["198.51.100.2",1780272010000000]]]],[["",[["198.51.100.1",1780272000000000],'
+    '["198.51.100.2",1780272010000000]]]]],[[0,1780272000000000,739768,true,739768,'
+    '["198.51.100.1"],1,true]],[],[]]',
+)
+BACK_OF_1_0_0 = (
+    "(Measure(number=3, what='DST', per=None, window=3600),)",
+    "((0,),), 86400000000, 172800000000",
+    "[false,2,[0,1780272000000000,739768],[0,1780272010000000,739768],"
+    '[0,1780272010000000,739768],true,[[["",[["198.51.100.1",1780272000000000],'
+    '["198.51.100.2",1780272010000000]]]]],[],[],[]]',
+)
+BOTH_OF_1_0_0 = (
+    "(Measure(number=3, what='DST', per=None, window=3600), "
+    "Measure(number=2, what='DPT', per=None, window=None))",
+    "((0, 1),), 34560000000000, None",
+    "[false,2,[0,1780272000000000,739768],[0,1780272010000000,739768],"
+    '[0,1780272010000000,739768],true,[[["",[["198.51.100.1",1780272000000000]]]],'
+    '[["",[["25",1780272010000000]]]]],[],[],[]]',
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "then", "expected"),
+    [
+        (TWO_OF_1_0_0, "threshold: 3 DST in 1h\n 4 DST in 7d", [(0.02, 3)], 3),
+        (TWO_OF_1_0_0, "threshold: 3 DST in 1h\n 4 DST in 7d", [(0.9, 3)], 0),
+        (TWO_OF_1_0_0, "threshold: 3 DST in 1h\n 4 DST in 7d", [(0.9, 3), (3, 4)], 4),
+        (BACK_OF_1_0_0, "threshold: 3 DST in 1h\nrealert: 2d", [(0.02, 3)], 3),
+        (BACK_OF_1_0_0, "threshold: 3 DST in 1h\nrealert: 2d", [(0.2, 3)], 0),
+        # What asked for several at one moment asks for something else now.
+        (BOTH_OF_1_0_0, "threshold: 3 DST in 1h", [(0.02, 3)], 0),
+        (BOTH_OF_1_0_0, "threshold: 3 DST in 1h", [(0.02, 3), (0.02, 4), (0.02, 5)], 5),
+    ],
+)
+def test_progress_of_1_0_0_is_gone_on_from(
+    site: Installation,
+    known: tuple[str, str, str],
+    asked: str,
+    then: list[tuple[float, int]],
+    expected: int,
+) -> None:
+    """The next packets meet the threshold where they would have; counts go on."""
+    seen = json.dumps(
+        [
+            2,
+            BEGIN.isoformat(),
+            BEGIN.isoformat(),
+            {"198.51.100.1": 1, "198.51.100.2": 1},
+            False,
+            {"25": 2},
+            False,
+            ["eth1"],
+            [],
+        ]
+    )
+    body = course_of_schema_5(str(site.log), *known, seen)
+    site.statefile.parent.mkdir()
+    with closing(sqlite3.connect(site.statefile)) as connection, connection:
+        for step in MIGRATIONS[0], *MIGRATIONS[2:5]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 5")
+        row = (MACHINE, "smtp", str(site.log), body)
+        connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?)", row)
+    site.configure(signals=asking(asked))
+    site.append("".join(packet(day, dst=dst) for day, dst in then))
+    job(site)
+    assert counts(site) == ({MACHINE: (expected, "sent")} if expected else {})
