@@ -223,8 +223,9 @@ class Trace:
 
     def size(self) -> int:
         """Return about how many things are remembered for the threshold."""
-        # One that waits takes as much as a few that were taken on.
-        return 3 * self._lines_waiting + sum(each.progress.size() for each in self.tries)
+        # A strip that waits takes as much as a dozen that were taken on.
+        waiting = 12 * sum(map(len, self._waiting))
+        return waiting + sum(each.progress.size() for each in self.tries)
 
     def most(self, measure: Measure) -> tuple[str, int]:
         """Return the group of *measure* that was active last, and how many it has by now."""

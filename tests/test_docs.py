@@ -500,7 +500,7 @@ def test_changelog_has_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
     named = [version.partition("]")[0].strip("[") for version in versions]
-    assert [name for name in named if name != "Unreleased"][0] == botalert.__version__
+    assert next(name for name in named if name != "Unreleased") == botalert.__version__
     assert "Unreleased" not in named[1:]
     order = ["Security", "Removed", "Deprecated", "Added", "Changed", "Fixed"]
     for version in versions:

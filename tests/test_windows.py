@@ -4,12 +4,22 @@ import json
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from judge import BEGIN, DAY, Line, judged, logs, moments, most, thresholds
 
 from botalert.config.thresholds import read_threshold
-from botalert.windows import STAMP, Moment, Progress, Rules, begins_stretch, counting
+from botalert.threshold import DAYS
+from botalert.windows import (
+    MICROSECONDS,
+    MOST_GROUPS,
+    STAMP,
+    Moment,
+    Progress,
+    Rules,
+    begins_stretch,
+    counting,
+)
 
 
 class Walk:
@@ -145,3 +155,61 @@ def test_lines_that_step_back_are_within_short_windows(cut):
             walk.store()
         walk.step(line)
     assert walk.progress.is_met
+
+
+@given(st.data())
+def test_once_no_window_reaches_it_nothing_is_remembered(data):
+    """Of measures with windows in time; days are few."""
+    asked = read_threshold(data.draw(thresholds()))
+    asked = tuple(each for each in asked if each.window is not None and each.what != DAYS)
+    assume(asked)
+    rules = Rules(asked, 400 * DAY, None)
+    walk = Walk(rules)
+    for line in data.draw(logs(rules)):
+        walk.step(line)
+    if walk.latest is not None:
+        longest = max(measure.window for measure in asked)
+        walk.progress.settle(walk.latest.time + longest * MICROSECONDS + 1)
+    assert walk.progress.size() == 0
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    ["3 DST per DPT", "3 DST per DPT in 9d", "3 packets per DPT in 9d", "3 days per DPT in 9d"],
+)
+@pytest.mark.parametrize("others", [MOST_GROUPS - 1, MOST_GROUPS])
+def test_the_groups_that_were_active_last_are_remembered(threshold, others):
+    """As many as are remembered of one source; of more, the oldest go first."""
+    rules = Rules(read_threshold(threshold), 400 * DAY, None)
+    walk = Walk(rules)
+
+    def step(day: int, destination: str, port: str) -> None:
+        told = {"DST": destination, "DPT": port}
+        walk.step(Line(STAMP, BEGIN + day * DAY, tuple(told[name] for name in rules.values)))
+
+    for day, destination in enumerate("abc"):
+        step(day, destination, "25")
+        for number in range(others if day < 2 else 0):
+            step(day, "x", f"{day} {number}")
+    assert walk.progress.is_met == (others < MOST_GROUPS)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_later_day_is_today_whatever_the_offset(cut):
+    """An earlier line may name it, of an offset that is ahead."""
+    rules = Rules(read_threshold("3 days in 3d"), 400 * DAY, None)
+    midnight = BEGIN + DAY
+    lines = [
+        Line(STAMP, midnight - DAY * 5 // 2, (), hours=-1),
+        Line(STAMP, midnight + 3590, (), hours=-1),
+        Line(STAMP, midnight + 3580, ()),
+    ]
+    ordinals = [line.moment().day for line in lines]
+    assert [day - ordinals[-1] for day in ordinals] == [-3, -1, 0]
+    assert not judged(rules, lines)
+    walk = Walk(rules)
+    for number, line in enumerate(lines):
+        if number == cut:
+            walk.store()
+        walk.step(line)
+    assert not walk.progress.is_met

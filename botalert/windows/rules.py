@@ -42,10 +42,10 @@ def counting(moment: Moment, latest: Moment | None) -> Moment:
     """Return the moment at which a line counts that is logged at *moment*, after *latest*."""
     if latest is None:
         return moment
-    if moment.time < latest.time:
-        return latest
-    # Of two offsets one may name the day before.
-    return moment if moment.day >= latest.day else moment._replace(day=latest.day)
+    # Of two offsets one may name the day before, or after.
+    day = max(moment.day, latest.day)
+    later = latest if moment.time < latest.time else moment
+    return later if later.day == day else later._replace(day=day)
 
 
 class Step(NamedTuple):
