@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmark import contestants, logs, measure
 from benchmark.lines import KINDS, PORTS
+from benchmark.networks import NETWORKS
 from checkout import ROOT
 from real import need, need_root
 
@@ -18,6 +20,7 @@ MEGABYTES = 0.02
 def run_benchmark(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it over tiny logs, with one round."""
     options = ["--directory", str(directory), "--rounds", "1", "--new", "50", "--known", "50"]
+    options += ["--machines", "1000"]
     return subprocess.run(
         [sys.executable, "-m", "benchmark", str(MEGABYTES), *options, *arguments],
         cwd=ROOT,
@@ -36,7 +39,7 @@ def dense(tmp_path: Path) -> logs.Log:
     return log
 
 
-@pytest.mark.parametrize("part", ["tools", "runs"])
+@pytest.mark.parametrize("part", ["tools", "runs", "networks", "machines"])
 def test_a_part_is_measured_and_all_counts_agree(part: str, tmp_path: Path) -> None:
     """It prints tables, complains of nothing and leaves each log under its own name."""
     finished = run_benchmark(tmp_path, "--part", part)
@@ -63,6 +66,29 @@ def test_a_whole_log_is_not_made_again(dense: logs.Log) -> None:
     dense.path.write_bytes(content[:1000])
     assert logs.make_logs(directory, [("dense", MEGABYTES)]) == [dense]
     assert dense.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_truth_of_a_network_is_what_its_lines_hold(name: str, tmp_path: Path) -> None:
+    """Counted once more, plainly; and the same log each time."""
+    (log,) = logs.make_networks(tmp_path, [(name, 300)])
+    lines = log.path.read_text().splitlines()
+    found = [
+        (port, source, host if NETWORKS[name].source == "HOST SRC" else "")
+        for line in lines
+        if "IN=eth1 " in line
+        for port in [line.partition(" DPT=")[2].partition(" ")[0]]
+        for source in [line.partition(" SRC=")[2].partition(" ")[0]]
+        for host in [line.split()[3]]
+        if port in PORTS
+    ]
+    assert log.truth.lines == len(lines) == 300
+    assert log.truth.packets == sum("IN=" in line for line in lines)
+    assert log.truth.matches == len(found)
+    assert log.truth.ports == Counter(port for port, _, _ in found)
+    assert log.truth.sources == Counter(port for port, _, _ in set(found))
+    (again,) = logs.make_networks(tmp_path / "again", [(name, 300)])
+    assert again.path.read_bytes() == log.path.read_bytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
