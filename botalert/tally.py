@@ -262,11 +262,6 @@ class Tally:
         if mac:
             self.macs = first_names(self.macs, (mac,))
 
-    @property
-    def is_proven(self) -> bool:
-        """Whether no more lines are kept as evidence."""
-        return len(self.evidence) >= KEPT_LINES
-
     def prove(self, line: str) -> None:
         """Keep *line* as evidence, if it is among the first."""
         if len(self.evidence) < KEPT_LINES:
